@@ -1,0 +1,45 @@
+# Instruction sets and their flags: one map, one function.
+#
+#   shrike_kernels(avx2 norm act)   compiles platform/kernels/{norm,act}_avx2.cpp with the flags of avx2
+#
+# -O2 always: an unoptimised unit exports inline functions compiled for its ISA, and the linker may hand
+# that copy to the whole program. -fno-lto for the same reason. -ffp-contract=off: what is fused is
+# written as fma, so that every compiler gives the same bits.
+set(SHRIKE_FLAGS_scalar "")
+set(SHRIKE_FLAGS_avx2 -mavx2 -mfma -mf16c)
+set(SHRIKE_FLAGS_neon "")
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(SHRIKE_VECTOR_ISAS avx2)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(SHRIKE_VECTOR_ISAS neon)
+else()
+  set(SHRIKE_VECTOR_ISAS "")
+endif()
+if(NOT SHRIKE_SIMD)
+  set(SHRIKE_VECTOR_ISAS "")
+endif()
+
+function(shrike_kernels isa)
+  list(TRANSFORM ARGN REPLACE "(.+)" "kernels/\\1_${isa}.cpp" OUTPUT_VARIABLE sources)
+  shrike_existing(sources ${sources})
+  if(NOT sources)
+    return()
+  endif()
+  add_library(kernels_${isa} OBJECT ${sources})
+  target_compile_options(kernels_${isa} PRIVATE
+    ${SHRIKE_FLAGS_${isa}} -O2 -fno-exceptions -fno-lto -ffp-contract=off)
+  target_link_libraries(kernels_${isa} PRIVATE shrike_headers)
+  target_sources(shrike_platform PRIVATE $<TARGET_OBJECTS:kernels_${isa}>)
+endfunction()
+
+# While rooms are still being built: only those of the files that are there.
+function(shrike_existing out)
+  set(found "")
+  foreach(file IN LISTS ARGN)
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+      list(APPEND found ${file})
+    endif()
+  endforeach()
+  set(${out} ${found} PARENT_SCOPE)
+endfunction()
