@@ -9,31 +9,30 @@
 
 namespace shrike {
 
-// One mapping, cut into named sections by the plan; each section hands out memory front to back and takes none
-// back. After seal() nothing more can be taken, so what the plan announced is what the process holds.
+// One mapping, cut into named sections. It has two lives, and every component is laid out by the same code in both:
 //
-//   Arena arena = Arena::reserve(plan).value();
-//   float* logits = arena.take<float>("logits", n_vocab);      // 64-byte aligned, zeroed
-//   arena.seal();
+//   Arena measure;                              // 1. counts: take() gives null and remembers the size
+//   decoder.lay_out(measure);
+//   Arena arena = Arena::reserve(measure, {}).value();
+//   decoder.lay_out(arena);                     // 2. hands out: 64-byte aligned, zeroed, front to back
+//   arena.seal();                               // from here on nothing can be taken
 //
-// Errors   reserve: resource. Taking more than a section holds, or after seal(), is our bug: SHRIKE_CHECK.
+// So the plan is the use, by construction. There is no giving back: what must be recycled has an index pool of its own.
+//
+// Errors   reserve: resource. Taking more than was measured, or after seal(), is our bug: SHRIKE_CHECK.
 class Arena {
  public:
   static constexpr std::size_t kAlignment = 64;
-  static constexpr int kSectionsMax = 16;
+  static constexpr int kSectionsMax = 24;
   struct Section {
     std::string_view name;           // a literal
     std::size_t offset = 0;
-    std::size_t size = 0;            // as planned
+    std::size_t size = 0;            // as measured
     std::size_t used = 0;            // as taken
   };
-  struct Request {
-    std::string_view name;
-    std::size_t bytes = 0;
-  };
 
-  [[nodiscard]] static Result<Arena> reserve(std::span<const Request> requests, const PageOptions& options);
-  Arena() = default;
+  Arena() = default;                 // measures
+  [[nodiscard]] static Result<Arena> reserve(const Arena& measured, const PageOptions& options);
 
   template <class T>
   T* take(std::string_view section, std::size_t count) noexcept {
@@ -42,14 +41,14 @@ class Arena {
   std::byte* take_bytes(std::string_view section, std::size_t bytes) noexcept;
 
   void seal() noexcept { sealed_ = true; }
-  bool sealed() const noexcept { return sealed_; }
+  bool measures() const noexcept { return pages_.data() == nullptr; }
   std::span<const Section> sections() const noexcept { return {sections_.data(), static_cast<std::size_t>(n_)}; }
-  std::size_t size() const noexcept { return pages_.size(); }
-
-  // What `bytes` costs in a section: every piece starts on kAlignment.
-  static constexpr std::size_t cost(std::size_t bytes) noexcept { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+  std::size_t measured_bytes(std::string_view section) const noexcept;
+  std::size_t bytes() const noexcept;              // of all sections
 
  private:
+  Section& section_named(std::string_view name) noexcept;
+
   Pages pages_;
   std::array<Section, kSectionsMax> sections_{};
   int n_ = 0;

@@ -34,15 +34,18 @@ struct Plan {
   std::size_t kv_bytes_per_token = 0;        // over all layers and kv heads, facts included
   int stream_tokens_max = 0;                 // what the stream may hold, the room for asking already taken off
   int stream_frames_max = 0;
-  int ask_tokens_max = 0;                    // room for one question and its answer
-  int context_max = 0;
+  int ask_tokens_max = 0;                    // room for one question and its answer, and the words around them
+  int answer_tokens_max = 0;                 // of that, the answer
+  int context_max = 0;                       // positions in use
+  int context_min = 0;                       // the fewest that work: opening, one frame, one question and its answer
   std::size_t kv_budget_bytes = 0;           // as asked for
   std::size_t kv_budget_min_bytes = 0;       // the smallest that works with these options
   std::size_t memory_max_bytes = 0;          // the cap, 0: none
 
   bool kv_fits() const noexcept { return kv_budget_bytes >= kv_budget_min_bytes; }
   bool memory_fits() const noexcept { return memory_max_bytes == 0 || total_bytes() <= memory_max_bytes; }
-  bool fits() const noexcept { return kv_fits() && memory_fits(); }
+  bool context_fits() const noexcept { return context_max >= context_min; }
+  bool fits() const noexcept { return kv_fits() && context_fits() && memory_fits(); }
 
  private:
   std::size_t sum(PlanRow::Kind kind) const noexcept {

@@ -1,47 +1,14 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "core/plan.hpp"
+#include "core/runtime.hpp"
 #include "platform/result.hpp"
 
 namespace shrike {
-
-// How a session is to be opened. Everything here is fixed before the first frame.
-struct SessionOptions {
-  std::string model_path;                      // text model, GGUF
-  std::string mmproj_path;                     // vision tower and projector, GGUF
-  std::size_t kv_budget_bytes = 4u << 20;      // all KV memory there will ever be
-  std::string kv_policy = "recent";            // a name from kv::policy_names(), or a composition by hand
-  int n_threads = 0;                           // 0: one per processor
-  int question_tokens_max = 128;               // room kept for one question
-  int answer_tokens_max = 64;                  // ... and its answer
-  int context_max = 0;                         // positions; 0: what the model was trained for
-  std::size_t memory_max_bytes = 0;            // cap for the whole plan; 0: none
-  bool mlock = false;
-  // Memory that the caller will hold beside the session, so that one plan tells all of it (camera ring and the like).
-  struct Guest {
-    std::string_view name;                     // a literal: the row's name in the plan
-    std::size_t bytes = 0;
-    bool in_arena = false;                     // taken by Session::guest_memory(name), else only counted
-  };
-  std::vector<Guest> guests;
-};
-
-// The picture that the vision tower wants: planes [3][side][side] f32, value = pixel * scale + shift per channel.
-struct ImageInput {
-  float* planes = nullptr;      // write here, then call see()
-  int side = 0;
-  float scale[3] = {};          // for 8-bit pixels: 1 / (255 std), and shift = -mean / std
-  float shift[3] = {};
-};
 
 enum class See : std::uint8_t {
   ok,
@@ -58,7 +25,7 @@ enum class Ask : std::uint8_t {
 
 struct AskResult {
   Ask status = Ask::ok;
-  int question_tokens = 0;           // too_long: what it would have needed, if known, else -1
+  int question_tokens = 0;           // the model's words around it included
   int answer_tokens = 0;
   std::int64_t prefill_ns = 0;
   std::int64_t decode_ns = 0;
@@ -101,16 +68,16 @@ using AnswerCallback = bool (*)(void* context, std::string_view piece);
 class Session {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(const SessionOptions& options);
-  // What open() would take: reads both files' headers, maps no weights, reserves nothing. A plan that does not fit is
-  // a plan too (see Plan::fits), so that it can be shown.
+  // What open() would take: reads the files' headers, reserves nothing. A plan that does not fit is a plan too (see
+  // Plan::fits), so that it can be shown.
   [[nodiscard]] static Result<Plan> plan(const SessionOptions& options);
 
-  ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  ImageInput image_input() noexcept;
-  std::byte* guest_memory(std::string_view name) noexcept;      // null where no guest of that name is in the arena
+  ImageInput image_input() noexcept { return runtime_->image_input(); }
+  // Null where no guest of that name is in the arena.
+  std::byte* guest_memory(std::string_view name) noexcept { return runtime_->guest_memory(name); }
 
   // Remembers the picture in image_input() as the frame at `seconds` of the stream.
   SeeResult see(double seconds) noexcept;
@@ -119,13 +86,28 @@ class Session {
   // Forgets everything, keeps the plan.
   void reset() noexcept;
 
-  const Plan& plan() const noexcept;
+  const Plan& plan() const noexcept { return runtime_->plan(); }
+  const Runtime& runtime() const noexcept { return *runtime_; }
   SessionStats stats() const noexcept;
 
  private:
-  Session();
-  struct State;
-  std::unique_ptr<State> state_;
+  struct HeldFrame {
+    std::int32_t number = 0;
+    bool held = false;
+    double seconds = 0;
+  };
+  explicit Session(std::unique_ptr<Runtime> runtime);
+  kv::Room append(int n_tokens, const float* image_rows) noexcept;
+  void forget_lost_frames() noexcept;
+  int answer(AskResult& result, AnswerCallback callback, void* context) noexcept;
+
+  std::unique_ptr<Runtime> runtime_;
+  std::unique_ptr<HeldFrame[]> frames_;      // [frames_max_], ascending numbers; taken at open, like the arena
+  int frames_max_ = 0;
+  int n_frames_ = 0;
+  std::int32_t next_frame_ = 0;
+  bool opened_ = false;                      // the opening words are in the memory
+  SessionStats stats_;
 };
 
 }  // namespace shrike

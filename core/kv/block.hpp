@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "platform/numeric.hpp"
+
+namespace shrike::kv {
+
+// A block is 16 slots of one (layer, kv head): keys [16][head_dim] and values [16][head_dim] in f16, and a fact sheet a slot.
+inline constexpr int kBlockSlots = 16;
+
+enum class Modality : std::uint8_t { text = 0, image = 1 };      // numbered as the evidence kernels expect
+
+enum Flags : std::uint8_t { kPinned = 1 };                       // never leaves: the opening words, attention sinks
+
+inline constexpr std::int32_t kNoFrame = -1;                     // text outside any frame
+
+// What is known of a token when it comes, the same in every layer and head.
+struct TokenFacts {
+  std::int32_t frame = kNoFrame;      // which frame it came with, counted from 0
+  std::uint8_t i = 0, j = 0;          // row and column of an image token in its grid
+  Modality modality = Modality::text;
+  std::uint8_t flags = 0;
+};
+
+// What is known of a slot.
+struct SlotFacts {
+  TokenFacts token;
+  std::uint16_t offset = 0;           // position - base of its block: the angle its key was rotated by, once and for ever
+  std::uint16_t merged = 1;           // tokens that it stands for
+  float score = 0;
+};
+static_assert(sizeof(SlotFacts) == 16);
+
+// An entry of a block table. Live slots are [first, end): eviction trims the front without moving anything.
+//
+//   position of slot s = base + facts[s].offset          moving a whole block in time is changing its base
+struct BlockRef {
+  std::uint32_t block = 0;            // index into the pool
+  std::int32_t base = 0;
+  std::uint8_t first = 0;
+  std::uint8_t end = 0;
+
+  int n_live() const noexcept { return end - first; }
+};
+
+constexpr std::size_t block_bytes(int head_dim) noexcept {
+  return kBlockSlots * (2 * static_cast<std::size_t>(head_dim) * sizeof(f16) + sizeof(SlotFacts));
+}
+
+}  // namespace shrike::kv

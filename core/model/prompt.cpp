@@ -1,0 +1,107 @@
+#include "core/model/prompt.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace shrike {
+namespace {
+
+constexpr std::string_view kVideoOpening = "User: You are provided the following series of frames from a video.\n";
+
+}  // namespace
+
+// Appends to a caller's buffer; once something did not fit, n() is -1 for good.
+class Prompt::Writer {
+ public:
+  Writer(const Prompt& prompt, std::span<PromptToken> out, kv::TokenFacts facts)
+      : prompt_(prompt), out_(out), facts_(facts) {}
+
+  Writer& text(std::string_view words) noexcept {
+    const int n = prompt_.tokenizer_->encode(words, Special::as_text, prompt_.scratch_);
+    for (int i = 0; i < n; ++i) put(prompt_.scratch_[static_cast<std::size_t>(i)], facts_);
+    if (n < 0) n_ = -1;
+    return *this;
+  }
+  Writer& mark(TokenId token) noexcept { return put(token, facts_); }
+  Writer& put(TokenId token, const kv::TokenFacts& facts) noexcept {
+    if (n_ >= 0) n_ = static_cast<std::size_t>(n_) < out_.size() ? n_ + 1 : -1;
+    if (n_ > 0) out_[static_cast<std::size_t>(n_ - 1)] = {token, facts};
+    return *this;
+  }
+  int n() const noexcept { return n_; }
+
+ private:
+  const Prompt& prompt_;
+  std::span<PromptToken> out_;
+  kv::TokenFacts facts_;
+  int n_ = 0;
+};
+
+Result<Prompt> Prompt::make(const gguf::File& file, const Tokenizer& tokenizer, std::string_view opening, int n_image_tokens,
+                            std::span<TokenId> scratch) {
+  Prompt p;
+  p.tokenizer_ = &tokenizer;
+  p.opening_ = opening.empty() ? kVideoOpening : opening;
+  p.n_image_tokens_ = n_image_tokens;
+  p.scratch_ = scratch;
+  const struct {
+    std::string_view text;
+    TokenId* id;
+  } marks[] = {{"<|im_start|>", &p.im_start_}, {"<fake_token_around_image>", &p.around_image_},
+               {"<global-img>", &p.global_image_}, {"<end_of_utterance>", &p.end_of_utterance_}};
+  for (const auto& mark : marks) {
+    *mark.id = tokenizer.find(mark.text);
+    if (*mark.id < 0) return file.error(Code::unsupported, "the vocabulary lacks a mark of the SmolVLM prompt", mark.text);
+  }
+  return p;
+}
+
+int Prompt::opening(std::span<PromptToken> out) const noexcept {
+  kv::TokenFacts facts;
+  facts.flags = kv::kPinned;
+  return Writer(*this, out, facts).mark(im_start_).text(opening_).n();
+}
+
+int Prompt::frame(double seconds, int number, std::span<PromptToken> out) const noexcept {
+  const int total = static_cast<int>(std::clamp(std::floor(seconds), 0.0, kSecondsMax));
+  char words[48] = "\nFrame from ";
+  char* to = words + 12;
+  if (total / 60 < 10) *to++ = '0';
+  to = std::to_chars(to, words + sizeof(words), total / 60).ptr;
+  *to++ = ':';
+  if (total % 60 < 10) *to++ = '0';
+  to = std::to_chars(to, words + sizeof(words), total % 60).ptr;
+  *to++ = ':';
+
+  kv::TokenFacts facts;
+  facts.frame = number;
+  Writer writer(*this, out, facts);
+  writer.text({words, static_cast<std::size_t>(to - words)}).mark(around_image_).mark(global_image_);
+  int columns = 1;                                     // of the grid of image tokens, which is square
+  while (columns * columns < n_image_tokens_) ++columns;
+  facts.modality = kv::Modality::image;
+  for (int k = 0; k < n_image_tokens_; ++k) {
+    facts.i = static_cast<std::uint8_t>(k / columns);
+    facts.j = static_cast<std::uint8_t>(k % columns);
+    writer.put(image_row(k), facts);
+  }
+  return writer.mark(around_image_).n();
+}
+
+int Prompt::question(std::string_view text, std::span<PromptToken> out) const noexcept {
+  // A chat's turn is one text, "\nUser: " and the question together: a tokenizer may join across the seam.
+  constexpr std::string_view kTurn = "\nUser: ";
+  if (text.size() > kQuestionBytesMax) return -1;
+  char words[kTurn.size() + kQuestionBytesMax];
+  char* to = std::copy(kTurn.begin(), kTurn.end(), words);
+  to = std::copy(text.begin(), text.end(), to);
+  return Writer(*this, out, {})
+      .mark(end_of_utterance_)
+      .text({words, static_cast<std::size_t>(to - words)})
+      .mark(end_of_utterance_)
+      .text("\nAssistant:")
+      .n();
+}
+
+}  // namespace shrike

@@ -1,0 +1,266 @@
+#include "core/runtime.hpp"
+
+#include <algorithm>
+
+#include "core/limits.hpp"
+#include "platform/check.hpp"
+#include "platform/cpu.hpp"
+
+namespace shrike {
+namespace {
+
+constexpr std::size_t kKvBudgetDefault = 4u << 20;
+constexpr int kChunkMin = 64;                              // rows: below that a product is bound by its weights
+// What a process of ours holds beside its arena: libc, the directory of the model's keys and tensors, touched stacks.
+constexpr std::size_t kProcessBytes = 4u << 20;
+constexpr std::size_t kStackBytes = 64u << 10;             // of a worker, as far as it is touched
+
+Result<Kernels> choose_kernels(const std::string& name) {
+  const std::optional<Isa> isa = name.empty() ? choose_isa() : isa_from_name(name);
+  const auto runnable = runnable_isas();
+  if (!isa || std::find(runnable.begin(), runnable.end(), *isa) == runnable.end())
+    return Error{Code::usage, "SHRIKE_ISA names no kernel set that this machine can run; scalar always works",
+                 name.empty() ? "SHRIKE_ISA" : name};
+  return kernels_for(*isa);
+}
+
+Status check_options(const SessionOptions& o) {
+  const auto within = [](const char* option, int value, int min, int max) -> Status {
+    if (value >= min && value <= max) return ok();
+    return Error{Code::usage, value < min ? "too small" : "too large", option, value, value < min ? min : max};
+  };
+  SHRIKE_TRY_VOID(within("--threads", o.n_threads, 0, limits::kThreadsMax));
+  SHRIKE_TRY_VOID(within("--question-tokens", o.question_tokens_max, 1, limits::kQuestionTokensMax));
+  SHRIKE_TRY_VOID(within("--predict", o.answer_tokens_max, 1, limits::kAnswerTokensMax));
+  SHRIKE_TRY_VOID(within("--ctx-size", o.context_max, 0, limits::kContextMax));
+  return ok();
+}
+
+}  // namespace
+
+Runtime::Runtime(std::unique_ptr<Model> model, const Kernels& kernels, int n_threads)
+    : model_(std::move(model)), kernels_(kernels), threads_(n_threads), compute_{kernels_, threads_, {}},
+      vision_encoder_(model_->vision_config, model_->vision_weights), projector_(model_->vision_config, model_->vision_weights),
+      decoder_(model_->text_config, model_->text_weights) {}
+
+Result<std::unique_ptr<Runtime>> Runtime::prepare(const SessionOptions& options) {
+  SHRIKE_TRY_VOID(check_options(options));
+  SHRIKE_TRY(const kv::Policy policy, kv::parse_policy(options.kv_policy));
+  SHRIKE_TRY(const Kernels kernels, choose_kernels(options.isa));
+  SHRIKE_TRY(std::unique_ptr<Model> model, Model::open(options.model_path, options.mmproj_path));
+  const int n_threads = options.n_threads > 0 ? options.n_threads : std::min(n_cpus(), limits::kThreadsMax);
+  std::unique_ptr<Runtime> runtime(new Runtime(std::move(model), kernels, n_threads));
+  runtime->options_ = options;
+  runtime->policy_ = policy;
+  SHRIKE_TRY_VOID(runtime->size_up());
+  Arena measure;
+  SHRIKE_TRY_VOID(runtime->lay_out(measure));
+  runtime->make_plan(measure);
+  return runtime;
+}
+
+Result<Plan> Runtime::plan(const SessionOptions& options) {
+  SHRIKE_TRY(const std::unique_ptr<Runtime> runtime, prepare(options));
+  return runtime->plan_;
+}
+
+Result<std::unique_ptr<Runtime>> Runtime::open(const SessionOptions& options) {
+  SHRIKE_TRY(std::unique_ptr<Runtime> runtime, prepare(options));
+  const Plan& plan = runtime->plan_;
+  if (!plan.kv_fits())
+    return Error{Code::does_not_fit, "too small: one frame and one question need more", "--kv-budget",
+                 static_cast<std::int64_t>(plan.kv_budget_bytes), static_cast<std::int64_t>(plan.kv_budget_min_bytes)};
+  if (!plan.context_fits())
+    return Error{Code::does_not_fit, "too few positions for one frame and one question", "--ctx-size", plan.context_max,
+                 plan.context_min};
+  if (!plan.memory_fits())
+    return Error{Code::does_not_fit, "the plan needs more than", "--memory", static_cast<std::int64_t>(plan.total_bytes()),
+                 static_cast<std::int64_t>(plan.memory_max_bytes)};
+  Arena measure;
+  SHRIKE_TRY_VOID(runtime->lay_out(measure));
+  PageOptions pages;
+  pages.lock = options.mlock;
+  SHRIKE_TRY(runtime->arena_, Arena::reserve(measure, pages));
+  SHRIKE_TRY_VOID(runtime->lay_out(runtime->arena_));
+  runtime->arena_.seal();
+  if (options.mlock && !runtime->model_->lock())
+    return Error{Code::resource, "the weights cannot be locked; raise the limit (ulimit -l)", "--mlock"};
+  runtime->memory_.reset();
+  return runtime;
+}
+
+// Counts what depends on words: the tokens of the opening, of a frame, of what stands around a question. The tokenizer
+// lives on the heap for that moment, because the arena cannot be measured before.
+Status Runtime::size_up() {
+  const TextConfig& c = model_->text_config;
+  SHRIKE_TRY(const std::size_t tokenizer_bytes, Tokenizer::bytes_needed(model_->file()));
+  std::vector<std::byte> heap(tokenizer_bytes + Arena::kAlignment);
+  const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(heap.data()) % Arena::kAlignment;
+  SHRIKE_TRY(const Tokenizer tokenizer,
+             Tokenizer::build(model_->file(), std::span(heap).subspan((Arena::kAlignment - misaligned) % Arena::kAlignment, tokenizer_bytes)));
+  int n_question = 0;
+  if (model_->has_vision) {
+    const int n_image = model_->vision_config.n_image_tokens();
+    std::vector<TokenId> scratch(4096);
+    std::vector<PromptToken> out(static_cast<std::size_t>(n_image) + 4096);
+    SHRIKE_TRY(const Prompt prompt, Prompt::make(model_->file(), tokenizer, c.prompt_intro, n_image, scratch));
+    n_opening_ = prompt.opening(out);
+    n_frame_ = prompt.frame(Prompt::kSecondsMax, 0, out);
+    plan_.tokens_per_frame = prompt.frame(0.0, 0, out);
+    n_question = prompt.question("", out);
+    if (n_opening_ < 0) return model_->file().error(Code::malformed, "the opening words are too long", "shrike.prompt.intro");
+    SHRIKE_CHECK(n_frame_ > 0 && n_question > 0, n_frame_, n_question);
+  }
+
+  shape_.n_layers = c.n_layers;
+  shape_.n_kv_heads = c.n_kv_heads;
+  shape_.head_dim = c.head_dim;
+  shape_.n_ctx = options_.context_max > 0 ? std::min(options_.context_max, c.n_ctx) : c.n_ctx;
+  shape_.reserve = n_question + options_.question_tokens_max + options_.answer_tokens_max;
+  const std::size_t bytes = kv::block_bytes(c.head_dim);
+  plan_.kv_budget_min_bytes = static_cast<std::size_t>(kv::Memory::blocks_min(shape_, n_opening_, n_frame_)) * bytes;
+  plan_.kv_budget_bytes = options_.kv_budget_bytes > 0 ? options_.kv_budget_bytes
+                                                       : std::max(kKvBudgetDefault, 2 * plan_.kv_budget_min_bytes);
+  // More blocks than every table can use at all positions would lie idle.
+  const std::size_t useful = static_cast<std::size_t>(shape_.n_tables()) *
+                             static_cast<std::size_t>(div_ceil(shape_.n_ctx, kv::kBlockSlots) + 3);
+  shape_.n_blocks = static_cast<int>(std::min({plan_.kv_budget_bytes / bytes, useful, std::size_t{1} << 28}));
+  n_chunk_ = std::clamp(align_up(n_frame_, kv::kBlockSlots), kChunkMin, limits::kChunkMax);
+  return ok();
+}
+
+// Runs twice, measuring and taking; see Arena.
+Status Runtime::lay_out(Arena& arena) {
+  const TextConfig& c = model_->text_config;
+  SHRIKE_TRY(const std::size_t tokenizer_bytes, Tokenizer::bytes_needed(model_->file()));
+  std::byte* tokenizer_memory = arena.take_bytes("text", tokenizer_bytes);
+  const int n_image = model_->has_vision ? model_->vision_config.n_image_tokens() : 0;
+  const std::size_t n_prompt = static_cast<std::size_t>(std::max({n_opening_, n_frame_, shape_.reserve}));
+  TokenId* scratch = arena.take<TokenId>("text", n_prompt);
+  prompt_buffer_ = {arena.take<PromptToken>("text", n_prompt), n_prompt};
+  if (!arena.measures()) {
+    SHRIKE_TRY(tokenizer_, Tokenizer::build(model_->file(), {tokenizer_memory, tokenizer_bytes}));
+    if (model_->has_vision) {
+      SHRIKE_TRY(prompt_, Prompt::make(model_->file(), tokenizer_, c.prompt_intro, n_image, {scratch, n_prompt}));
+    }
+  }
+
+  rope_.lay_out(arena, kv::Memory::rope_positions(shape_.n_ctx), c.n_rope, c.rope_base,
+                c.pairing == RopePairing::neighbours ? kernels_.rope_neighbours : kernels_.rope_halves);
+  memory_.lay_out(arena, shape_, rope_);
+  decoder_.lay_out(arena, compute_, shape_, n_chunk_, options_.evidence);
+  chunk_facts_ = arena.take<kv::TokenFacts>("chunk", static_cast<std::size_t>(n_chunk_));
+  int n_rows = n_chunk_;
+  int n_in = std::max({c.dim, c.n_ff, c.n_heads * c.head_dim});
+  if (model_->has_vision) {
+    const VisionConfig& v = model_->vision_config;
+    vision_encoder_.lay_out(arena, compute_);
+    projector_.lay_out(arena);
+    image_rows_ = arena.take<float>("vision", static_cast<std::size_t>(n_image) * static_cast<std::size_t>(c.dim));
+    n_rows = std::max(n_rows, v.n_patches());
+    n_in = std::max({n_in, v.dim, v.n_ff, v.patch_numbers()});
+    // The projector's rows are few but long: shuffle^2 * dim numbers for each shuffle^2 patches.
+    n_in = std::max(n_in, div_ceil(v.n_patches() * v.dim, n_rows));
+  }
+  compute_.lay_out(arena, "int8 activations", n_rows, n_in);
+  if (options_.evidence) {
+    evidence_ = arena.take<kv::Evidence>("evidence", static_cast<std::size_t>(c.n_layers));
+    for (int layer = 0; layer < c.n_layers; ++layer) {
+      auto* rows = arena.take<kv::RowSums>("evidence", static_cast<std::size_t>(2 * c.n_kv_heads));
+      auto* mass = arena.take<float>("evidence", static_cast<std::size_t>(c.n_kv_heads) * static_cast<std::size_t>(shape_.slots_max()));
+      if (!arena.measures()) evidence_[layer] = {rows, mass};
+    }
+  }
+  guest_memory_.clear();
+  for (const SessionOptions::Guest& guest : options_.guests)
+    guest_memory_.push_back(guest.in_arena ? arena.take_bytes(guest.name, guest.bytes) : nullptr);
+  return ok();
+}
+
+ImageInput Runtime::image_input() noexcept {
+  SHRIKE_CHECK(model_->has_vision);
+  const VisionConfig& v = model_->vision_config;
+  ImageInput input{vision_encoder_.planes(), v.image_size, {}, {}};
+  for (int c = 0; c < 3; ++c) {
+    input.scale[c] = 1.0f / (255.0f * v.std[c]);
+    input.shift[c] = -v.mean[c] / v.std[c];
+  }
+  return input;
+}
+
+const float* Runtime::encode_image() noexcept {
+  SHRIKE_CHECK(model_->has_vision);
+  projector_.project(compute_, vision_encoder_.encode(compute_), image_rows_);
+  return image_rows_;
+}
+
+std::byte* Runtime::guest_memory(std::string_view name) noexcept {
+  for (std::size_t i = 0; i < options_.guests.size(); ++i)
+    if (options_.guests[i].name == name) return guest_memory_[i];
+  return nullptr;
+}
+
+void Runtime::run(std::span<const PromptToken> prompt, const float* image_rows, bool want_logits) noexcept {
+  const int dim = model_->text_config.dim;
+  for (std::size_t begin = 0; begin < prompt.size();) {
+    const std::size_t n = std::min(prompt.size() - begin, static_cast<std::size_t>(n_chunk_));
+    for (std::size_t r = 0; r < n; ++r) {
+      const PromptToken& token = prompt[begin + r];
+      chunk_facts_[r] = token.facts;
+      float* row = decoder_.row(static_cast<int>(r));
+      if (token.token >= 0)
+        matrix_row(kernels_, model_->text_weights.token_embd, token.token, row);
+      else
+        std::copy_n(image_rows + static_cast<std::ptrdiff_t>(-1 - token.token) * dim, dim, row);
+    }
+    begin += n;
+    last_chunk_rows_ = static_cast<int>(n);
+    decoder_.prefill(compute_, memory_, {chunk_facts_, n}, want_logits && begin == prompt.size(), evidence_);
+  }
+}
+
+const float* Runtime::logits(int back) noexcept {
+  SHRIKE_CHECK(back >= 0 && back < last_chunk_rows_, back, last_chunk_rows_);
+  return decoder_.logits(compute_, last_chunk_rows_ - 1 - back);
+}
+
+// --- the plan -------------------------------------------------------------------------------------------------------
+
+void Runtime::make_plan(const Arena& measured) {
+  const TextConfig& c = model_->text_config;
+  const auto n = [](auto value) { return std::to_string(value); };
+  const auto from = [&](std::string_view section) -> std::string {
+    if (section == "kv pool")
+      return n(shape_.n_blocks) + " blocks of 16 tokens x (keys + values [" + n(c.head_dim) + "] f16 + facts), shared by " +
+             n(c.n_layers) + " layers x " + n(c.n_kv_heads) + " kv heads";
+    if (section == "kv tables") return "block tables and the stack of free blocks";
+    if (section == "compress") return "one head's candidates: " + n(shape_.slots_max()) + " slots";
+    if (section == "rope") return n(kv::Memory::rope_positions(shape_.n_ctx)) + " positions x " + n(c.n_rope / 2) + " angles";
+    if (section == "chunk") return n(n_chunk_) + " rows through " + n(c.dim) + " wide layers, " + n(c.n_ff) + " in between";
+    if (section == "attention") return n(threads_.count()) + " threads x a panel of scores over " + n(shape_.slots_max()) + " slots";
+    if (section == "logits") return n(c.n_vocab) + " tokens";
+    if (section == "text") return "tokenizer tables, prompt buffers";
+    if (section == "vision")
+      return n(model_->vision_config.n_patches()) + " patches through " + n(model_->vision_config.dim) + " wide layers";
+    if (section == "int8 activations") return "one chunk, for products with q8_0 weights";
+    return "";
+  };
+  for (const Arena::Section& section : measured.sections())
+    plan_.rows.push_back({std::string(section.name), from(section.name), section.size, PlanRow::Kind::arena});
+  for (const SessionOptions::Guest& guest : options_.guests)
+    if (!guest.in_arena) plan_.rows.push_back({std::string(guest.name), "", guest.bytes, PlanRow::Kind::beside});
+  plan_.rows.push_back({"process", "program, directory of the model files, " + n(threads_.count() - 1) + " worker stacks",
+                        kProcessBytes + static_cast<std::size_t>(threads_.count() - 1) * kStackBytes, PlanRow::Kind::beside});
+  plan_.rows.push_back({"weights", "mapped from the files, read-only", model_->mapped_bytes(), PlanRow::Kind::mapped});
+
+  plan_.kv_bytes_per_token = kv::block_bytes(c.head_dim) / kv::kBlockSlots * static_cast<std::size_t>(shape_.n_tables());
+  plan_.stream_tokens_max = kv::Memory::stream_tokens_max(shape_);
+  plan_.stream_frames_max = plan_.tokens_per_frame > 0 ? std::max(0, plan_.stream_tokens_max - n_opening_) / plan_.tokens_per_frame : 0;
+  plan_.ask_tokens_max = shape_.reserve;
+  plan_.answer_tokens_max = options_.answer_tokens_max;
+  plan_.context_max = shape_.n_ctx;
+  plan_.context_min = n_opening_ + n_frame_ + shape_.reserve;
+  plan_.memory_max_bytes = options_.memory_max_bytes;
+}
+
+}  // namespace shrike
