@@ -138,6 +138,7 @@ Status Runtime::lay_out(Arena& arena) {
   const std::size_t n_prompt = static_cast<std::size_t>(std::max({n_opening_, n_frame_, shape_.reserve}));
   TokenId* scratch = arena.take<TokenId>("text", n_prompt);
   prompt_buffer_ = {arena.take<PromptToken>("text", n_prompt), n_prompt};
+  held_frames_ = arena.take<HeldFrame>("text", static_cast<std::size_t>(shape_.slots_max()) + 1);
   if (!arena.measures()) {
     SHRIKE_TRY(tokenizer_, Tokenizer::build(model_->file(), {tokenizer_memory, tokenizer_bytes}));
     if (model_->has_vision) {
@@ -239,7 +240,7 @@ void Runtime::make_plan(const Arena& measured) {
     if (section == "chunk") return n(n_chunk_) + " rows through " + n(c.dim) + " wide layers, " + n(c.n_ff) + " in between";
     if (section == "attention") return n(threads_.count()) + " threads x a panel of scores over " + n(shape_.slots_max()) + " slots";
     if (section == "logits") return n(c.n_vocab) + " tokens";
-    if (section == "text") return "tokenizer tables, prompt buffers";
+    if (section == "text") return "tokenizer tables, prompt buffers, times of the frames held";
     if (section == "vision")
       return n(model_->vision_config.n_patches()) + " patches through " + n(model_->vision_config.dim) + " wide layers";
     if (section == "int8 activations") return "one chunk, for products with q8_0 weights";

@@ -50,6 +50,13 @@ struct ImageInput {
   float shift[3] = {};
 };
 
+// A frame of which something is still remembered.
+struct HeldFrame {
+  std::int32_t number = 0;
+  bool held = false;
+  double seconds = 0;
+};
+
 // A model, laid out in one sealed arena, ready to run: what Session is built on, and what tools and tests use to look
 // inside. It knows no order of events; whoever runs rows has made room for them.
 //
@@ -73,6 +80,8 @@ class Runtime {
 
   // Room for the prompt of one event (opening, frame or question), brought here so that it is planned.
   std::span<PromptToken> prompt_buffer() noexcept { return prompt_buffer_; }
+  // Room for every frame that can be held at once, and one more.
+  HeldFrame* held_frames() noexcept { return held_frames_; }
 
   ImageInput image_input() noexcept;
   // The picture in image_input() as image tokens: [n_image_tokens][dim], valid until the next call.
@@ -117,6 +126,7 @@ class Runtime {
   kv::TokenFacts* chunk_facts_ = nullptr;  // [n_chunk]
   kv::Evidence* evidence_ = nullptr;       // [n_layers]
   std::span<PromptToken> prompt_buffer_;
+  HeldFrame* held_frames_ = nullptr;       // [slots_max + 1]
   std::vector<std::byte*> guest_memory_;   // as in options_.guests
 };
 

@@ -19,10 +19,7 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   return std::unique_ptr<Session>(new Session(std::move(runtime)));
 }
 
-Session::Session(std::unique_ptr<Runtime> runtime) : runtime_(std::move(runtime)) {
-  frames_max_ = runtime_->memory().shape().slots_max() + 1;
-  frames_ = std::make_unique<HeldFrame[]>(static_cast<std::size_t>(frames_max_));
-}
+Session::Session(std::unique_ptr<Runtime> runtime) : runtime_(std::move(runtime)), frames_(runtime_->held_frames()) {}
 
 void Session::reset() noexcept {
   runtime_->memory().reset();
@@ -85,8 +82,7 @@ void Session::forget_lost_frames() noexcept {
           if (f < n_frames_ && frames_[f].number == number) frames_[f].held = true;
         }
     }
-  n_frames_ = static_cast<int>(
-      std::remove_if(frames_.get(), frames_.get() + n_frames_, [](const HeldFrame& f) { return !f.held; }) - frames_.get());
+  n_frames_ = static_cast<int>(std::remove_if(frames_, frames_ + n_frames_, [](const HeldFrame& f) { return !f.held; }) - frames_);
 }
 
 AskResult Session::ask(std::string_view question, AnswerCallback callback, void* context) noexcept {

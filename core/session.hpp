@@ -91,19 +91,13 @@ class Session {
   SessionStats stats() const noexcept;
 
  private:
-  struct HeldFrame {
-    std::int32_t number = 0;
-    bool held = false;
-    double seconds = 0;
-  };
   explicit Session(std::unique_ptr<Runtime> runtime);
   kv::Room append(int n_tokens, const float* image_rows) noexcept;
   void forget_lost_frames() noexcept;
   int answer(AskResult& result, AnswerCallback callback, void* context) noexcept;
 
   std::unique_ptr<Runtime> runtime_;
-  std::unique_ptr<HeldFrame[]> frames_;      // [frames_max_], ascending numbers; taken at open, like the arena
-  int frames_max_ = 0;
+  HeldFrame* frames_ = nullptr;              // [n_frames_], ascending numbers
   int n_frames_ = 0;
   std::int32_t next_frame_ = 0;
   bool opened_ = false;                      // the opening words are in the memory

@@ -1,8 +1,8 @@
 #include "core/model/prompt.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <cstdio>
 
 namespace shrike {
 namespace {
@@ -65,19 +65,13 @@ int Prompt::opening(std::span<PromptToken> out) const noexcept {
 
 int Prompt::frame(double seconds, int number, std::span<PromptToken> out) const noexcept {
   const int total = static_cast<int>(std::clamp(std::floor(seconds), 0.0, kSecondsMax));
-  char words[48] = "\nFrame from ";
-  char* to = words + 12;
-  if (total / 60 < 10) *to++ = '0';
-  to = std::to_chars(to, words + sizeof(words), total / 60).ptr;
-  *to++ = ':';
-  if (total % 60 < 10) *to++ = '0';
-  to = std::to_chars(to, words + sizeof(words), total % 60).ptr;
-  *to++ = ':';
+  char words[48];
+  const int n_words = std::snprintf(words, sizeof(words), "\nFrame from %02d:%02d:", total / 60, total % 60);
 
   kv::TokenFacts facts;
   facts.frame = number;
   Writer writer(*this, out, facts);
-  writer.text({words, static_cast<std::size_t>(to - words)}).mark(around_image_).mark(global_image_);
+  writer.text({words, static_cast<std::size_t>(n_words)}).mark(around_image_).mark(global_image_);
   int columns = 1;                                     // of the grid of image tokens, which is square
   while (columns * columns < n_image_tokens_) ++columns;
   facts.modality = kv::Modality::image;
