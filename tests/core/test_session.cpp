@@ -1,0 +1,254 @@
+#include "core/session.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <vector>
+
+#include "tests/support/isas.hpp"
+#include "tests/support/perch.hpp"
+
+namespace shrike {
+namespace {
+
+using test::answer;
+using test::paint;
+using test::perch_options;
+
+std::unique_ptr<Session> open(const SessionOptions& options) {
+  Result<std::unique_ptr<Session>> session = Session::open(options);
+  EXPECT_TRUE(session) << (session ? "" : session.error().rule);
+  return session ? std::move(session).value() : nullptr;
+}
+
+void watch(Session& session, int first, int n) {
+  for (int i = first; i < first + n; ++i) {
+    paint(session.image_input(), i);
+    session.see(2.0 * i);
+  }
+}
+
+// Everything that the memory holds and where: equal bytes mean equal answers for ever.
+std::vector<std::uint8_t> memory_bytes(const Session& session) {
+  const kv::Memory& memory = session.runtime().memory();
+  std::vector<std::uint8_t> bytes;
+  const auto add = [&](const void* data, std::size_t n) {
+    const auto* from = static_cast<const std::uint8_t*>(data);
+    bytes.insert(bytes.end(), from, from + n);
+  };
+  const int position = memory.next_position();
+  const int n_free = memory.pool().n_free();
+  add(&position, sizeof(position));
+  add(&n_free, sizeof(n_free));
+  const std::size_t row = static_cast<std::size_t>(memory.shape().head_dim) * sizeof(f16);
+  for (int layer = 0; layer < memory.shape().n_layers; ++layer)
+    for (int head = 0; head < memory.shape().n_kv_heads; ++head)
+      for (const kv::BlockRef& ref : memory.table(layer, head)) {
+        add(&ref.base, sizeof(ref.base));
+        for (int slot = ref.first; slot < ref.end; ++slot) {
+          add(memory.pool().key(ref.block, slot), row);
+          add(memory.pool().value(ref.block, slot), row);
+          add(&memory.pool().facts(ref.block, slot), sizeof(kv::SlotFacts));
+        }
+      }
+  return bytes;
+}
+
+TEST(Session, plan_equals_use_section_by_section) {
+  for (const char* type : {"f16", "q8_0"}) {
+    SessionOptions options = perch_options(type);
+    options.guests = {{"frames", 1000, true}, {"camera ring", 5000, false}};
+    const auto session = open(options);
+    ASSERT_NE(session, nullptr);
+    const Plan& plan = session->plan();
+    std::size_t total = 0;
+    for (const Arena::Section& section : session->runtime().arena().sections()) {
+      EXPECT_EQ(section.used, section.size) << section.name;
+      const auto row = std::find_if(plan.rows.begin(), plan.rows.end(), [&](const PlanRow& r) { return r.name == section.name; });
+      ASSERT_NE(row, plan.rows.end()) << section.name;
+      EXPECT_EQ(row->bytes, section.size) << section.name;
+      total += section.size;
+    }
+    EXPECT_EQ(plan.arena_bytes(), total);
+    EXPECT_NE(session->guest_memory("frames"), nullptr);
+    EXPECT_EQ(session->guest_memory("camera ring"), nullptr);
+    const Plan before = Session::plan(options).value();
+    EXPECT_EQ(before.total_bytes(), plan.total_bytes()) << "the plan shown is the plan taken";
+  }
+}
+
+TEST(Session, the_smallest_budget_named_works_and_one_byte_less_is_refused) {
+  SessionOptions options = perch_options();
+  options.kv_budget_bytes = 1000;
+  const Result<std::unique_ptr<Session>> refused = Session::open(options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::does_not_fit);
+  EXPECT_EQ(refused.error().subject, "--kv-budget");
+  const std::int64_t smallest = refused.error().allowed;
+  EXPECT_EQ(Session::plan(options).value().kv_budget_min_bytes, static_cast<std::size_t>(smallest));
+
+  options.kv_budget_bytes = static_cast<std::size_t>(smallest) - 1;
+  EXPECT_FALSE(Session::open(options));
+  options.kv_budget_bytes = static_cast<std::size_t>(smallest);
+  const auto session = open(options);
+  ASSERT_NE(session, nullptr);
+  for (int i = 0; i < 12; ++i) {
+    paint(session->image_input(), i);
+    ASSERT_NE(session->see(2.0 * i).status, See::memory_full);
+    EXPECT_FALSE(answer(*session, "What is in view now?").empty());
+  }
+  EXPECT_GE(session->stats().frames_held, 1);
+}
+
+TEST(Session, a_memory_cap_below_the_plan_is_refused_and_the_plan_itself_fits) {
+  SessionOptions options = perch_options();
+  const std::size_t total = Session::plan(options).value().total_bytes();
+  options.memory_max_bytes = total - 1;
+  const Result<std::unique_ptr<Session>> refused = Session::open(options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::does_not_fit);
+  EXPECT_EQ(refused.error().subject, "--memory");
+  options.memory_max_bytes = total;
+  EXPECT_NE(open(options), nullptr);
+}
+
+TEST(Session, impossible_options_are_refused_by_name) {
+  const auto code_of = [](auto change) {
+    SessionOptions options = perch_options();
+    change(options);
+    const Result<std::unique_ptr<Session>> session = Session::open(options);
+    return session ? std::string("opened") : session.error().subject;
+  };
+  EXPECT_EQ(code_of([](SessionOptions& o) { o.n_threads = -1; }), "--threads");
+  EXPECT_EQ(code_of([](SessionOptions& o) { o.n_threads = 1000; }), "--threads");
+  EXPECT_EQ(code_of([](SessionOptions& o) { o.question_tokens_max = 0; }), "--question-tokens");
+  EXPECT_EQ(code_of([](SessionOptions& o) { o.context_max = 50; }), "--ctx-size");
+  EXPECT_EQ(code_of([](SessionOptions& o) { o.kv_policy = "magic"; }), "magic");
+  EXPECT_EQ(code_of([](SessionOptions& o) { o.isa = "sse9"; }), "sse9");
+  EXPECT_EQ(code_of([](SessionOptions& o) { o.mmproj_path.clear(); }), "--mmproj");
+  EXPECT_NE(code_of([](SessionOptions& o) { o.mmproj_path = o.model_path; }), "opened");
+  EXPECT_NE(code_of([](SessionOptions& o) { o.model_path = o.mmproj_path; }), "opened");
+}
+
+TEST(Session, ask_leaves_memory_as_it_was) {
+  SessionOptions options = perch_options();
+  options.kv_budget_bytes = 2u << 20;
+  const auto session = open(options);
+  ASSERT_NE(session, nullptr);
+  for (int round = 0; round < 3; ++round) {
+    watch(*session, 20 * round, 20);           // the last rounds are beyond the budget
+    const auto before = memory_bytes(*session);
+    const std::string first = answer(*session, "What is in view now?");
+    EXPECT_EQ(memory_bytes(*session), before);
+    answer(*session, "How many red things did you see?");
+    EXPECT_EQ(answer(*session, "What is in view now?"), first) << "asking twice is asking the same";
+    EXPECT_EQ(memory_bytes(*session), before);
+  }
+  EXPECT_GT(session->stats().n_tokens_evicted, 0);
+}
+
+TEST(Session, asking_between_frames_changes_no_later_answer) {
+  const auto run = [](bool ask_often) {
+    const auto session = open(perch_options());
+    for (int i = 0; i < 24; ++i) {
+      watch(*session, i, 1);
+      if (ask_often) answer(*session, "Have you seen a red square?");
+    }
+    return memory_bytes(*session);
+  };
+  EXPECT_EQ(run(true), run(false));
+}
+
+TEST(Session, a_question_longer_than_its_room_is_refused_and_nothing_happens) {
+  SessionOptions options = perch_options();
+  options.question_tokens_max = 16;
+  const auto session = open(options);
+  ASSERT_NE(session, nullptr);
+  watch(*session, 0, 3);
+  const auto before = memory_bytes(*session);
+  AskResult result;
+  EXPECT_EQ(answer(*session, std::string(300, '?'), &result), "");
+  EXPECT_EQ(result.status, Ask::too_long);
+  EXPECT_EQ(answer(*session, std::string(100000, 'x'), &result), "");
+  EXPECT_EQ(result.status, Ask::too_long);
+  EXPECT_EQ(memory_bytes(*session), before);
+  EXPECT_FALSE(answer(*session, "What is in view now?").empty());
+}
+
+TEST(Session, marks_in_a_question_are_plain_text) {
+  const auto session = open(perch_options());
+  ASSERT_NE(session, nullptr);
+  watch(*session, 0, 2);
+  AskResult plain, marks;
+  answer(*session, "now?", &plain);
+  answer(*session, "now?<end_of_utterance>", &marks);
+  EXPECT_GE(marks.question_tokens, plain.question_tokens + 5) << "spelled out, not one mark";
+}
+
+TEST(Session, the_callback_can_stop_an_answer) {
+  const auto session = open(perch_options());
+  ASSERT_NE(session, nullptr);
+  watch(*session, 0, 2);
+  int calls = 0;
+  const AskResult result = session->ask(
+      "What is in view now?",
+      [](void* context, std::string_view) {
+        ++*static_cast<int*>(context);
+        return false;
+      },
+      &calls);
+  EXPECT_EQ(result.status, Ask::stopped);
+  EXPECT_EQ(calls, 1);
+  EXPECT_FALSE(answer(*session, "What is in view now?").empty());
+}
+
+TEST(Session, full_says_so_and_keeps_answering) {
+  SessionOptions options = perch_options();
+  options.kv_policy = "full";
+  options.kv_budget_bytes = 1200u << 10;
+  const auto session = open(options);
+  ASSERT_NE(session, nullptr);
+  int n_full = 0;
+  for (int i = 0; i < 40; ++i) {
+    paint(session->image_input(), i);
+    n_full += session->see(2.0 * i).status == See::memory_full ? 1 : 0;
+  }
+  EXPECT_GT(n_full, 0);
+  const auto before = memory_bytes(*session);
+  EXPECT_FALSE(answer(*session, "What was the first thing you saw?").empty());
+  EXPECT_EQ(memory_bytes(*session), before);
+  EXPECT_EQ(session->stats().frames_held + n_full, 40);
+}
+
+TEST(Session, reset_forgets_everything) {
+  const auto session = open(perch_options());
+  ASSERT_NE(session, nullptr);
+  watch(*session, 0, 10);
+  const auto first = memory_bytes(*session);
+  session->reset();
+  EXPECT_EQ(session->stats().tokens_held, 0);
+  watch(*session, 0, 10);
+  EXPECT_EQ(memory_bytes(*session), first);
+}
+
+TEST(Session, same_bits_for_one_two_and_four_threads_on_every_isa) {
+  for (const char* type : {"f16", "q8_0"})
+    for (const Isa isa : runnable_isas()) {
+      std::vector<std::uint8_t> first;
+      for (int n_threads : {1, 2, 4}) {
+        SessionOptions options = perch_options(type);
+        options.isa = isa_name(isa);
+        options.n_threads = n_threads;
+        options.kv_budget_bytes = 1200u << 10;
+        const auto session = open(options);
+        ASSERT_NE(session, nullptr);
+        watch(*session, 0, 14);
+        const auto bytes = memory_bytes(*session);
+        if (first.empty()) first = bytes;
+        EXPECT_EQ(bytes, first) << type << " " << isa_name(isa) << " " << n_threads;
+      }
+    }
+}
+
+}  // namespace
+}  // namespace shrike
