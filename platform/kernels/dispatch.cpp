@@ -1,0 +1,86 @@
+#include <cstdlib>
+
+#include "platform/kernels/install.hpp"
+#include "platform/kernels/kernels.hpp"
+
+namespace shrike {
+namespace {
+
+struct Name {
+  Isa isa;
+  const char* text;
+};
+constexpr Name kNames[] = {{Isa::scalar, "scalar"}, {Isa::avx2, "avx2"}, {Isa::neon, "neon"}};
+
+// Built in and executable, best first; asked once.
+struct Runnable {
+  Isa isas[3];
+  std::size_t n = 0;
+
+  Runnable() noexcept {
+    [[maybe_unused]] const CpuFeatures cpu = detect_cpu();
+#if SHRIKE_HAVE_AVX2
+    if (cpu.avx2) isas[n++] = Isa::avx2;
+#endif
+#if SHRIKE_HAVE_NEON
+    if (cpu.neon) isas[n++] = Isa::neon;
+#endif
+    isas[n++] = Isa::scalar;
+  }
+};
+
+}  // namespace
+
+std::span<const Isa> runnable_isas() noexcept {
+  static const Runnable runnable;
+  return {runnable.isas, runnable.n};
+}
+
+const char* isa_name(Isa isa) noexcept {
+  for (const Name& name : kNames)
+    if (name.isa == isa) return name.text;
+  return "?";
+}
+
+std::optional<Isa> isa_from_name(std::string_view text) noexcept {
+  for (const Name& name : kNames)
+    if (text == name.text) return name.isa;
+  return std::nullopt;
+}
+
+std::optional<Isa> choose_isa() noexcept {
+  const char* wanted = std::getenv("SHRIKE_ISA");
+  if (wanted == nullptr || *wanted == '\0') return runnable_isas().front();
+  const std::optional<Isa> isa = isa_from_name(wanted);
+  for (const Isa runnable : runnable_isas())
+    if (isa == runnable) return isa;
+  return std::nullopt;
+}
+
+Kernels kernels_for(Isa isa) noexcept {
+  Kernels k{};
+  k.isa = isa;
+  install_norm_scalar(k);
+  install_act_scalar(k);
+  install_rope_scalar(k);
+  install_image_scalar(k);
+#if SHRIKE_HAVE_AVX2
+  if (isa == Isa::avx2) {
+    install_norm_avx2(k);
+    install_act_avx2(k);
+    install_rope_avx2(k);
+    install_image_avx2(k);
+  }
+#endif
+#if SHRIKE_HAVE_NEON
+  if (isa == Isa::neon) {
+    install_norm_neon(k);
+    install_act_neon(k);
+    install_rope_neon(k);
+    install_image_neon(k);
+  }
+#endif
+  return k;
+}
+
+}  // namespace shrike

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <arm_neon.h>
+
+#include <xsimd/xsimd.hpp>
+
+#include "platform/kernels/exp_simd.hpp"
+
+namespace shrike {
+namespace {
+
+// What the bodies written over xsimd ask of NEON beyond it.
+struct Neon {
+  using Vec = xsimd::batch<float, xsimd::neon64>;
+
+  // xsimd 8 divides by a reciprocal, some ulp off.
+  static Vec divide(Vec a, Vec b) noexcept { return Vec(vdivq_f32(a, b)); }
+
+  static Vec times_two_to(Vec y, Vec shifted) noexcept {
+    const int32x4_t n =
+        vsubq_s32(vreinterpretq_s32_f32(shifted), vreinterpretq_s32_f32(vdupq_n_f32(kRounder)));
+    const int32x4_t half = vshrq_n_s32(n, 1);
+    const auto two_to = [](int32x4_t e) {
+      return Vec(vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(e, vdupq_n_s32(127)), 23)));
+    };
+    return y * two_to(half) * two_to(vsubq_s32(n, half));
+  }
+};
+
+}  // namespace
+}  // namespace shrike
