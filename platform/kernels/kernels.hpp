@@ -87,7 +87,8 @@ struct Kernels {
   void (*silu_mul)(float* gate, const float* up, int n) noexcept;
   void (*add)(float* y, const float* x, int n) noexcept;                          // y += x, exact
 
-  // --- rope: rotates n_pairs pairs by the angles whose cosines and sines are given; out may be x ------- exact fma
+  // --- rope: rotates n_pairs pairs by the angles whose cosines and sines are given; out may be x ----------- exact
+  // (a, b) becomes (a cos - b sin, b cos + a sin), no fma. Pairs are numbers 2i, 2i + 1, or i, i + n_pairs.
   void (*rope_neighbours)(float* out, const float* x, const float* cos, const float* sin, int n_pairs) noexcept;
   void (*rope_halves)(float* out, const float* x, const float* cos, const float* sin, int n_pairs) noexcept;
 
