@@ -34,16 +34,11 @@ Error open_error(int error, const std::string& path) {
   }
 }
 
-// Every page becomes ours now. Kernels before 5.14 do not know MADV_POPULATE_WRITE: there each page is
-// written to.
-bool populate(std::byte* data, std::size_t size) noexcept {
-#ifdef MADV_POPULATE_WRITE
-  if (madvise(data, size, MADV_POPULATE_WRITE) == 0) return true;
-  if (errno != EINVAL) return false;
-#endif
+// Every page becomes ours now. Written, not asked for by MADV_POPULATE_WRITE, which old kernels refuse and
+// emulators ignore in silence.
+void populate(std::byte* data, std::size_t size) noexcept {
   const std::size_t step = page_bytes();
   for (std::size_t at = 0; at < size; at += step) *const_cast<volatile std::byte*>(data + at) = std::byte{0};
-  return true;
 }
 
 // Closes at the end of the scope, whichever return was taken.
@@ -119,8 +114,7 @@ Result<Pages> Pages::reserve(std::size_t bytes, const PageOptions& options) {
   pages.data_ = static_cast<std::byte*>(data);
   pages.size_ = size;
   if (options.huge) madvise(data, size, MADV_HUGEPAGE);
-  if (options.populate && !populate(pages.data_, size))
-    return Error{Code::resource, "the system has no such amount of memory", "memory", got, 0};
+  if (options.populate) populate(pages.data_, size);
   if (options.lock && mlock(data, size) != 0) {
     rlimit limit{};
     getrlimit(RLIMIT_MEMLOCK, &limit);

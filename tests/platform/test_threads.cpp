@@ -149,7 +149,6 @@ TEST(ThreadsTest, idle_crew_uses_no_processor) {
 }
 
 TEST(ThreadsDeathTest, call_from_inside_a_task_is_a_bug) {
-  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
   EXPECT_DEATH(
       {
         Threads threads(2);
