@@ -11,8 +11,8 @@ struct Frame {
   int width = 0;
   int height = 0;
   std::size_t stride = 0;
-  double seconds = 0;              // of the stream: media time of a file, time since the first frame of a live source
-  std::uint64_t number = 0;        // counts from 0 at the source, over restarts of the capture process
+  double seconds = 0;  // of the stream: media time of a file, time since the first frame of a live source
+  std::uint64_t number = 0;  // counts from 0 at the source, over restarts of the capture process
 };
 
 }  // namespace shrike
