@@ -1,0 +1,56 @@
+#!/bin/bash
+# setup.sh [--cross] [--dev]: installs what Shrike is built with, on Debian 12 and its kin.
+#
+#   --cross   also the 64-bit ARM compiler, an emulator for its tests, and the sysroot
+#   --dev     also the tools for working on Shrike itself
+#
+# Touches nothing when all is there, so it can be run before every build.
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
+# shellcheck source=toolchains/packages.sh
+. "$here/packages.sh"
+
+die() { echo "setup: $*" >&2; exit 1; }
+
+wanted=("${packages_build[@]}")
+cross=
+for option in "$@"; do
+  case $option in
+    --cross) cross=1 wanted+=("${packages_cross[@]}") ;;
+    --dev) wanted+=("${packages_dev[@]}") ;;
+    *) die "unknown option '$option'; there are --cross and --dev" ;;
+  esac
+done
+
+is_installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+
+type -P apt-get dpkg-query >/dev/null ||
+  die "this is no Debian-like system; install by hand what toolchains/packages.sh lists"
+missing=()
+for package in "${wanted[@]}"; do
+  is_installed "$package" || missing+=("$package")
+done
+
+if ((${#missing[@]})); then
+  as_root=()
+  if ((EUID != 0)); then
+    as_root=(sudo)
+    [[ -t 0 ]] || as_root+=(-n)      # nobody there to type a password
+    "${as_root[@]}" true 2>/dev/null ||
+      die "needs root or sudo, for: apt-get install --no-install-recommends ${missing[*]}"
+  fi
+  log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
+  apt() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null >>"$log" 2>&1
+  }
+  echo "setup: installing ${missing[*]}"
+  apt update || true                 # one unreachable source of many need not matter; if it does, install fails
+  if ! apt install --no-install-recommends "${missing[@]}"; then
+    grep '^E:' "$log" | tail -n 5 >&2 || true
+    die "apt-get could not install ${missing[*]}; is the network reachable, and is this Debian 12 or newer?"
+  fi
+fi
+
+if [[ $cross ]]; then "$here/sysroot.sh"; fi
