@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "camera/frame.hpp"
 #include "core/session.hpp"
@@ -11,7 +12,8 @@ namespace shrike {
 // From a frame of any size to the picture the vision tower wants: stretched to side x side by Pillow's resampling
 // (two passes of 8 bits, 22-bit weights), then value * scale + shift into planes.
 //
-// Memory   bytes_needed(), brought by the caller (an arena section); taps are made anew when the frame's size changes
+// Memory   bytes_needed(), brought by the caller (an arena section), aligned to 64; taps are made anew when the frame's
+//          size changes. Between the passes only the rows that the next output row needs are kept, not a picture
 // Errors   false for a frame of no size or beyond the size planned for; nothing is written then
 // Source   Pillow's ImagingResample: horizontal pass first, support scaled when shrinking
 enum class Filter : unsigned char { bilinear, bicubic, lanczos };
@@ -25,7 +27,27 @@ class Preprocessor {
   [[nodiscard]] bool operator()(const Frame& frame, const ImageInput& out) noexcept;
 
  private:
-  // Whoever implements this adds the state here.
+  // The taps of one direction, for n_in pixels in.
+  struct Axis {
+    std::int32_t* first = nullptr;       // [side]
+    std::int32_t* count = nullptr;       // [side]
+    std::int32_t* weight = nullptr;      // [side][taps_max], room for n_in_max
+    int taps_max = 0;
+    int n_in = 0;
+  };
+  void prepare(Axis& axis, int n_in) const noexcept;
+
+  decltype(Kernels::resample_row) resample_row_;
+  decltype(Kernels::resample_column) resample_column_;
+  decltype(Kernels::normalise_rgb) normalise_rgb_;
+  int width_max_;
+  int height_max_;
+  int side_;
+  Filter filter_;
+  Axis across_;
+  Axis down_;
+  std::uint8_t* window_ = nullptr;       // [2 * taps of height_max][side][3], rows after the horizontal pass
+  std::uint8_t* row_ = nullptr;          // [side][3], one row after both
 };
 
 }  // namespace shrike

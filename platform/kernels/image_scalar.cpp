@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::int32_t kHalf = 1 << (kResampleBits - 1);
 
-// Weights of one output sum to 2^22 and overshoot by less than half, so 8 bits times them stay inside 31.
 std::uint8_t to_byte(std::int32_t sum) noexcept {
   return static_cast<std::uint8_t>(std::clamp(sum >> kResampleBits, 0, 255));
 }

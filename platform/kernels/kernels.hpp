@@ -60,7 +60,8 @@ struct RowEvidence {
   float class_entropy[2] = {0, 0};
 };
 
-// One axis of a separable resampling, weights in 22-bit fixed point, each output's weights sum to 2^22.
+// One axis of a separable resampling, weights in 22-bit fixed point; an output's weights sum to 2^22, up to
+// their rounding, and their magnitudes to less than 2^23, so that 8 bits times them stay inside 31.
 // Output i is the sum over t < count[i] of weight[i * taps_max + t] * source[first[i] + t].
 struct ResampleAxis {
   const std::int32_t* first = nullptr;     // [n_out]

@@ -1,0 +1,178 @@
+#include "camera/preprocess.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "platform/check.hpp"
+#include "platform/numeric.hpp"
+
+namespace shrike {
+namespace {
+
+// Half the width of each filter, in source pixels when enlarging.
+double support_of(Filter filter) noexcept {
+  return filter == Filter::bilinear ? 1.0 : filter == Filter::bicubic ? 2.0 : 3.0;
+}
+
+double sinc(double x) noexcept {
+  if (x == 0) return 1;
+  x *= 3.14159265358979323846;
+  return std::sin(x) / x;
+}
+
+double filter_at(Filter filter, double x) noexcept {
+  x = std::abs(x);
+  switch (filter) {
+    case Filter::bilinear:
+      return x < 1 ? 1 - x : 0;
+    case Filter::bicubic: {
+      constexpr double a = -0.5;
+      if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+      if (x < 2) return (((x - 5) * x + 8) * x - 4) * a;
+      return 0;
+    }
+    case Filter::lanczos:
+      return x < 3 ? sinc(x) * sinc(x / 3) : 0;
+  }
+  return 0;
+}
+
+// Rows between the passes: room for this many of the largest range of taps.
+constexpr int kWindows = 2;
+
+// When shrinking, the filter is as wide as what falls into one output pixel.
+struct Geometry {
+  double scale;      // source pixels per output pixel
+  double support;    // half the range of taps, in source pixels
+  double narrowing;  // from source pixels to the filter's own
+  int taps_max;
+
+  Geometry(int n_in, int n_out, Filter filter) noexcept : scale(static_cast<double>(n_in) / n_out) {
+    const double widening = std::max(scale, 1.0);
+    support = support_of(filter) * widening;
+    narrowing = 1 / widening;
+    taps_max = static_cast<int>(std::ceil(support)) * 2 + 1;
+  }
+};
+
+// Half away from zero.
+std::int32_t to_fixed(double weight) noexcept {
+  const double scaled = weight * (1 << kResampleBits);
+  return static_cast<std::int32_t>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
+}
+
+// Where each table lies in the caller's memory, in bytes.
+struct Layout {
+  std::size_t used = 0;
+  std::size_t first[2], count[2], weight[2];  // across, down
+  std::size_t window, row;
+
+  Layout(int width_max, int height_max, int side, Filter filter) noexcept {
+    const auto n = static_cast<std::size_t>(side);
+    const int n_in_max[2] = {width_max, height_max};
+    std::size_t taps_max = 0;
+    for (int i = 0; i < 2; ++i) {
+      taps_max = static_cast<std::size_t>(Geometry(n_in_max[i], side, filter).taps_max);
+      first[i] = take(n * sizeof(std::int32_t));
+      count[i] = take(n * sizeof(std::int32_t));
+      weight[i] = take(n * taps_max * sizeof(std::int32_t));
+    }
+    window = take(kWindows * taps_max * 3 * n);
+    row = take(3 * n);
+  }
+
+ private:
+  std::size_t take(std::size_t bytes) noexcept {
+    const std::size_t at = used;
+    used += align_up(bytes, std::size_t{64});
+    return at;
+  }
+};
+
+}  // namespace
+
+std::size_t Preprocessor::bytes_needed(int width_max, int height_max, int side, Filter filter) noexcept {
+  return Layout(width_max, height_max, side, filter).used;
+}
+
+Preprocessor::Preprocessor(const Kernels& kernels, std::byte* memory, int width_max, int height_max, int side,
+                           Filter filter) noexcept
+    : resample_row_(kernels.resample_row),
+      resample_column_(kernels.resample_column),
+      normalise_rgb_(kernels.normalise_rgb),
+      width_max_(width_max),
+      height_max_(height_max),
+      side_(side),
+      filter_(filter) {
+  SHRIKE_CHECK(width_max > 0 && height_max > 0, width_max, height_max);
+  SHRIKE_CHECK(side > 0, side);
+  SHRIKE_CHECK(reinterpret_cast<std::uintptr_t>(memory) % 64 == 0);
+  const Layout layout(width_max, height_max, side, filter);
+  Axis* const axes[2] = {&across_, &down_};
+  for (int i = 0; i < 2; ++i) {
+    axes[i]->first = reinterpret_cast<std::int32_t*>(memory + layout.first[i]);
+    axes[i]->count = reinterpret_cast<std::int32_t*>(memory + layout.count[i]);
+    axes[i]->weight = reinterpret_cast<std::int32_t*>(memory + layout.weight[i]);
+  }
+  window_ = reinterpret_cast<std::uint8_t*>(memory + layout.window);
+  row_ = reinterpret_cast<std::uint8_t*>(memory + layout.row);
+}
+
+void Preprocessor::prepare(Axis& axis, int n_in) const noexcept {
+  if (axis.n_in == n_in) return;
+  const Geometry geometry(n_in, side_, filter_);
+  axis.n_in = n_in;
+  axis.taps_max = geometry.taps_max;
+  for (int i = 0; i < side_; ++i) {
+    const double centre = (i + 0.5) * geometry.scale;
+    const int first = std::max(static_cast<int>(centre - geometry.support + 0.5), 0);
+    const int end = std::min(static_cast<int>(centre + geometry.support + 0.5), n_in);
+    const auto weight_of = [&](int at) {
+      return filter_at(filter_, (at - centre + 0.5) * geometry.narrowing);
+    };
+    double sum = 0;
+    for (int at = first; at < end; ++at) sum += weight_of(at);
+    std::int32_t* weight = axis.weight + static_cast<std::ptrdiff_t>(i) * axis.taps_max;
+    for (int at = first; at < end; ++at) *weight++ = to_fixed(weight_of(at) / sum);
+    axis.first[i] = first;
+    axis.count[i] = end - first;
+  }
+}
+
+// Output rows ask for ascending ranges of input rows that overlap. Each input row is resampled across once,
+// into a window of twice the largest range; when its end is reached, the rows still needed move to its front.
+bool Preprocessor::operator()(const Frame& frame, const ImageInput& out) noexcept {
+  if (frame.pixels == nullptr || frame.width <= 0 || frame.height <= 0) return false;
+  if (frame.width > width_max_ || frame.height > height_max_) return false;
+  if (frame.stride < 3 * static_cast<std::size_t>(frame.width)) return false;
+  SHRIKE_CHECK(out.side == side_, out.side, side_);
+  prepare(across_, frame.width);
+  prepare(down_, frame.height);
+
+  const ResampleAxis across{across_.first, across_.count, across_.weight, across_.taps_max, side_};
+  const auto side = static_cast<std::size_t>(side_);
+  const std::size_t row_bytes = 3 * side;
+  const auto window_row = [&](int row) { return window_ + static_cast<std::size_t>(row) * row_bytes; };
+  int window_first = 0;  // the input row at the window's front
+  int n_ready = 0;       // input rows resampled so far
+  for (int y = 0; y < side_; ++y) {
+    const int first = down_.first[y], end = first + down_.count[y];
+    if (end - window_first > kWindows * down_.taps_max) {
+      const int n_kept = std::max(n_ready - first, 0);
+      std::memmove(window_, window_row(first - window_first), static_cast<std::size_t>(n_kept) * row_bytes);
+      window_first = first;
+    }
+    for (n_ready = std::max(n_ready, first); n_ready < end; ++n_ready)
+      resample_row_(window_row(n_ready - window_first),
+                    frame.pixels + static_cast<std::size_t>(n_ready) * frame.stride, across);
+    resample_column_(row_, window_row(first - window_first), row_bytes,
+                     down_.weight + static_cast<std::ptrdiff_t>(y) * down_.taps_max, down_.count[y],
+                     static_cast<int>(row_bytes));
+    normalise_rgb_(out.planes + static_cast<std::size_t>(y) * side, side * side, row_, side_, out.scale,
+                   out.shift);
+  }
+  return true;
+}
+
+}  // namespace shrike
