@@ -346,8 +346,12 @@ Result<const Value*> File::array(std::string_view key, ValueType element, std::u
   if (value == nullptr) return error(Code::missing, "key is missing", key);
   if (value->type != ValueType::array) return error(Code::malformed, "must be an array", key);
   if (value->element != element) return error(Code::malformed, "array of the wrong type", key);
-  if (value->count < min) return error(Code::malformed, "array is too short", key, static_cast<std::int64_t>(value->count), static_cast<std::int64_t>(min));
-  if (value->count > max) return error(Code::malformed, "array is too long", key, static_cast<std::int64_t>(value->count), static_cast<std::int64_t>(max));
+  if (value->count < min)
+    return error(Code::malformed, "array is too short", key, static_cast<std::int64_t>(value->count),
+                 static_cast<std::int64_t>(min));
+  if (value->count > max)
+    return error(Code::malformed, "array is too long", key, static_cast<std::int64_t>(value->count),
+                 static_cast<std::int64_t>(max));
   return value;
 }
 

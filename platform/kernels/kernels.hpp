@@ -126,7 +126,8 @@ struct Kernels {
   // --- image: 8-bit RGB, three bytes a pixel ---------------------------------------------------------- exact
   // One row: out [axis.n_out][3] from in [*][3].
   void (*resample_row)(std::uint8_t* out, const std::uint8_t* in, const ResampleAxis& axis) noexcept;
-  // One output row from n_taps input rows, row_stride bytes apart: out[b] = clamp8((2^21 + sum_t weight[t] * in[t][b]) >> 22)
+  // One output row from n_taps input rows, row_stride bytes apart:
+  // out[b] = clamp8((2^21 + sum_t weight[t] * in[t][b]) >> 22)
   void (*resample_column)(std::uint8_t* out, const std::uint8_t* in, std::size_t row_stride, const std::int32_t* weight,
                           int n_taps, int n_bytes) noexcept;
   // planes[c][i] = in[i][c] * scale[c] + shift[c], one fma; planes plane_stride numbers apart
