@@ -63,12 +63,18 @@ Kernels kernels_for(Isa isa) noexcept {
   install_norm_scalar(k);
   install_act_scalar(k);
   install_rope_scalar(k);
+  install_convert_scalar(k);
+  install_dot_scalar(k);
+  install_attention_scalar(k);
   install_image_scalar(k);
 #if SHRIKE_HAVE_AVX2
   if (isa == Isa::avx2) {
     install_norm_avx2(k);
     install_act_avx2(k);
     install_rope_avx2(k);
+    install_convert_avx2(k);
+    install_dot_avx2(k);
+    install_attention_avx2(k);
     install_image_avx2(k);
   }
 #endif
@@ -77,6 +83,9 @@ Kernels kernels_for(Isa isa) noexcept {
     install_norm_neon(k);
     install_act_neon(k);
     install_rope_neon(k);
+    install_convert_neon(k);
+    install_dot_neon(k);
+    install_attention_neon(k);
     install_image_neon(k);
   }
 #endif

@@ -85,7 +85,9 @@ TEST(Memory, recent_keeps_the_pinned_and_whole_newest_frames_for_ever) {
       }
     }
     EXPECT_EQ(expected, frame + 1);
-    if (frame > 10) EXPECT_GE(slots.size(), 7u + 4 * 29u) << "room for more frames was given away";
+    if (frame > 10) {
+      EXPECT_GE(slots.size(), 7u + 4 * 29u) << "room for more frames was given away";
+    }
   }
   EXPECT_GT(n_compressed, 1000);
 }

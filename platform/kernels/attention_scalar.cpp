@@ -1,0 +1,90 @@
+#include <algorithm>
+#include <cmath>
+
+#include "platform/kernels/install.hpp"
+
+namespace shrike {
+namespace {
+
+float number(float x) noexcept { return x; }
+float number(f16 x) noexcept { return f16_to_f32(x); }
+
+template <class T>
+void attn_scores(float* scores, int score_stride, const float* q, int q_stride, int n_q, const T* k, int k_stride, int n_keys,
+                 int head_dim, float scale) noexcept {
+  for (int r = 0; r < n_q; ++r)
+    for (int j = 0; j < n_keys; ++j) {
+      float sum = 0.0f;
+      for (int i = 0; i < head_dim; ++i)
+        sum += q[static_cast<std::ptrdiff_t>(r) * q_stride + i] * number(k[static_cast<std::ptrdiff_t>(j) * k_stride + i]);
+      scores[static_cast<std::ptrdiff_t>(r) * score_stride + j] = sum * scale;
+    }
+}
+
+template <class T>
+void attn_mix(float* out, int out_stride, const float* p, int p_stride, int n_q, const T* v, int v_stride, int n_keys,
+              int head_dim) noexcept {
+  for (int r = 0; r < n_q; ++r)
+    for (int j = 0; j < n_keys; ++j) {
+      const float weight = p[static_cast<std::ptrdiff_t>(r) * p_stride + j];
+      for (int i = 0; i < head_dim; ++i)
+        out[static_cast<std::ptrdiff_t>(r) * out_stride + i] += weight * number(v[static_cast<std::ptrdiff_t>(j) * v_stride + i]);
+    }
+}
+
+void softmax(float* row, int n) noexcept {
+  const float largest = *std::max_element(row, row + n);
+  float z = 0.0f;
+  for (int i = 0; i < n; ++i) z += row[i] = std::exp(row[i] - largest);
+  for (int i = 0; i < n; ++i) row[i] /= z;
+}
+
+// One online state (m, Z, U, Q) per class, joined at the end: Z = sum e^(s-m), U = sum e^(s-m) (s-m), Q = sum e^2(s-m).
+void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept {
+  float m[2] = {-INFINITY, -INFINITY};
+  for (int i = 0; i < n; ++i) m[modality[i]] = std::max(m[modality[i]], row[i]);
+  double z[2] = {}, u[2] = {}, q[2] = {};
+  for (int i = 0; i < n; ++i) {
+    const int c = modality[i];
+    const float d = row[i] - m[c];
+    const float e = row[i] = std::exp(d);
+    z[c] += e;
+    u[c] += e * d;
+    q[c] += e * e;
+  }
+  const float top = std::max(m[0], m[1]);
+  double f[2], all_z = 0, all_u = 0, all_q = 0;
+  *evidence = {};
+  for (int c = 0; c < 2; ++c) {
+    f[c] = z[c] > 0 ? std::exp(m[c] - top) : 0.0;
+    if (z[c] == 0) continue;
+    all_z += f[c] * z[c];
+    all_u += f[c] * (u[c] + (m[c] - top) * z[c]);
+    all_q += f[c] * f[c] * q[c];
+    evidence->class_entropy[c] = static_cast<float>(std::log(z[c]) - u[c] / z[c]);
+  }
+  for (int c = 0; c < 2; ++c) evidence->mass[c] = static_cast<float>(f[c] * z[c] / all_z);
+  evidence->lse = static_cast<float>(top + std::log(all_z));
+  evidence->entropy = static_cast<float>(std::log(all_z) - all_u / all_z);
+  evidence->sum_sq = static_cast<float>(all_q / (all_z * all_z));
+  for (int i = 0; i < n; ++i) row[i] *= static_cast<float>(f[modality[i]] / all_z);
+}
+
+void column_mass(float* mass, const float* p, int p_stride, int n_rows, int n) noexcept {
+  for (int r = 0; r < n_rows; ++r)
+    for (int j = 0; j < n; ++j) mass[j] += p[static_cast<std::ptrdiff_t>(r) * p_stride + j];
+}
+
+}  // namespace
+
+void install_attention_scalar(Kernels& k) noexcept {
+  k.attn_scores_f16 = attn_scores<f16>;
+  k.attn_scores_f32 = attn_scores<float>;
+  k.attn_mix_f16 = attn_mix<f16>;
+  k.attn_mix_f32 = attn_mix<float>;
+  k.softmax = softmax;
+  k.softmax_evidence = softmax_evidence;
+  k.column_mass = column_mass;
+}
+
+}  // namespace shrike

@@ -1,0 +1,224 @@
+#pragma once
+
+#include <cmath>
+#include <xsimd/xsimd.hpp>
+
+#include "platform/kernels/dot_simd.hpp"
+#include "platform/kernels/exp_simd.hpp"
+#include "platform/kernels/install.hpp"
+
+namespace shrike {
+namespace {
+
+// A block of keys is a small matrix: the same tiles and the same order of summing as in products with weights.
+template <class Lanes, class T>
+void attn_scores(float* scores, int score_stride, const float* q, int q_stride, int n_q, const T* k, int k_stride, int n_keys,
+                 int head_dim, float scale) noexcept {
+  over_tiles<Lanes>(n_q, 0, n_keys, [&]<int rows, int outs>(int row, int out) {
+    typename Lanes::Vec acc[rows][outs];
+    dot_tile<Lanes, rows, outs>(acc, q + static_cast<std::ptrdiff_t>(row) * q_stride, q_stride,
+                                k + static_cast<std::ptrdiff_t>(out) * k_stride, k_stride, head_dim);
+    for (int r = 0; r < rows; ++r) {
+      float sums[outs];
+      sum_tile<Lanes, outs>(sums, acc[r]);
+      float* to = scores + static_cast<std::ptrdiff_t>(row + r) * score_stride + out;
+      for (int c = 0; c < outs; ++c) to[c] = sums[c] * scale;
+    }
+  });
+}
+
+// A strip of `parts` registers of the outputs of `rows` queries, over all keys, in registers.
+template <class Lanes, int rows, int parts, class T>
+inline void mix_strip(float* out, std::ptrdiff_t out_stride, const float* p, std::ptrdiff_t p_stride, const T* v,
+                      std::ptrdiff_t v_stride, int n_keys) noexcept {
+  typename Lanes::Vec acc[rows][parts];
+  for (int r = 0; r < rows; ++r)
+    for (int s = 0; s < parts; ++s) acc[r][s] = Lanes::load(out + r * out_stride + s * Lanes::kWidth);
+  for (int j = 0; j < n_keys; ++j) {
+    typename Lanes::Vec value[parts];
+    for (int s = 0; s < parts; ++s) value[s] = Lanes::load(v + j * v_stride + s * Lanes::kWidth);
+    for (int r = 0; r < rows; ++r) {
+      const auto weight = Lanes::all(p[r * p_stride + j]);
+      for (int s = 0; s < parts; ++s) acc[r][s] = Lanes::fma(weight, value[s], acc[r][s]);
+    }
+  }
+  for (int r = 0; r < rows; ++r)
+    for (int s = 0; s < parts; ++s) Lanes::store(out + r * out_stride + s * Lanes::kWidth, acc[r][s]);
+}
+
+template <class Lanes, int rows, class T>
+inline void mix_rows(float* out, std::ptrdiff_t out_stride, const float* p, std::ptrdiff_t p_stride, const T* v,
+                     std::ptrdiff_t v_stride, int n_keys, int head_dim) noexcept {
+  constexpr int kParts = rows == 1 ? 4 : 2;
+  int i = 0;
+  for (; i + kParts * Lanes::kWidth <= head_dim; i += kParts * Lanes::kWidth)
+    mix_strip<Lanes, rows, kParts>(out + i, out_stride, p, p_stride, v + i, v_stride, n_keys);
+  for (; i + Lanes::kWidth <= head_dim; i += Lanes::kWidth)
+    mix_strip<Lanes, rows, 1>(out + i, out_stride, p, p_stride, v + i, v_stride, n_keys);
+  const int rest = head_dim - i;
+  if (rest == 0) return;
+  for (int r = 0; r < rows; ++r) {
+    auto acc = load_tail<Lanes>(out + r * out_stride + i, rest);
+    for (int j = 0; j < n_keys; ++j)
+      acc = Lanes::fma(Lanes::all(p[r * p_stride + j]), load_tail<Lanes>(v + j * v_stride + i, rest), acc);
+    float padded[Lanes::kWidth];
+    Lanes::store(padded, acc);
+    std::memcpy(out + r * out_stride + i, padded, static_cast<std::size_t>(rest) * sizeof(float));
+  }
+}
+
+template <class Lanes, class T>
+void attn_mix(float* out, int out_stride, const float* p, int p_stride, int n_q, const T* v, int v_stride, int n_keys,
+              int head_dim) noexcept {
+  int r = 0;
+  for (; r + 4 <= n_q; r += 4)
+    mix_rows<Lanes, 4>(out + static_cast<std::ptrdiff_t>(r) * out_stride, out_stride, p + static_cast<std::ptrdiff_t>(r) * p_stride,
+                       p_stride, v, v_stride, n_keys, head_dim);
+  for (; r < n_q; ++r)
+    mix_rows<Lanes, 1>(out + static_cast<std::ptrdiff_t>(r) * out_stride, out_stride, p + static_cast<std::ptrdiff_t>(r) * p_stride,
+                       p_stride, v, v_stride, n_keys, head_dim);
+}
+
+// The row in registers; the last one is filled up with `pad`. each(Vec, index)
+template <class Vec, class Each>
+inline void over_row(const float* row, int n, float pad, Each each) noexcept {
+  constexpr int kWidth = static_cast<int>(Vec::size);
+  int i = 0;
+  for (; i + kWidth <= n; i += kWidth) each(Vec::load_unaligned(row + i), i);
+  if (i == n) return;
+  alignas(64) float padded[kWidth];
+  for (int l = 0; l < kWidth; ++l) padded[l] = i + l < n ? row[i + l] : pad;
+  each(Vec::load_aligned(padded), i);
+}
+
+template <class Vec>
+inline void store_part(float* row, int i, int n, Vec v) noexcept {
+  constexpr int kWidth = static_cast<int>(Vec::size);
+  if (i + kWidth <= n) return v.store_unaligned(row + i);
+  alignas(64) float padded[kWidth];
+  v.store_aligned(padded);
+  for (int l = 0; i + l < n; ++l) row[i + l] = padded[l];
+}
+
+template <class Vec>
+inline float largest_lane(Vec v) noexcept {
+  alignas(64) float lane[Vec::size];
+  v.store_aligned(lane);
+  float largest = lane[0];
+  for (std::size_t l = 1; l < Vec::size; ++l) largest = lane[l] > largest ? lane[l] : largest;
+  return largest;
+}
+
+template <class Vec>
+inline float lane_sum(Vec v) noexcept {
+  alignas(64) float lane[Vec::size];
+  v.store_aligned(lane);
+  float sum = 0.0f;
+  for (std::size_t l = 0; l < Vec::size; ++l) sum += lane[l];
+  return sum;
+}
+
+template <class Vec>
+inline void scale_row(float* row, int n, float factor) noexcept {
+  over_row<Vec>(row, n, 0.0f, [&](Vec e, int i) { store_part(row, i, n, e * Vec(factor)); });
+}
+
+template <class Set>
+void softmax(float* row, int n) noexcept {
+  using Vec = typename Set::Vec;
+  Vec m(-INFINITY);
+  over_row<Vec>(row, n, -INFINITY, [&](Vec s, int) { m = xsimd::max(m, s); });
+  const Vec largest(largest_lane(m));
+  Vec z(0.0f);
+  over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
+    const Vec e = exp<Set>(s - largest);             // 0 where padded
+    z = z + e;
+    store_part(row, i, n, e);
+  });
+  scale_row<Vec>(row, n, 1.0f / lane_sum(z));
+}
+
+// The classes of the slots of one register: 1 where image. Slots beyond n are of no class: their score is padded anyway.
+template <class Vec>
+inline auto image_lanes(const std::uint8_t* modality, int i, int n) noexcept {
+  constexpr int kWidth = static_cast<int>(Vec::size);
+  alignas(64) float flag[kWidth];
+  for (int l = 0; l < kWidth; ++l) flag[l] = i + l < n ? static_cast<float>(modality[i + l]) : 0.0f;
+  return Vec::load_aligned(flag) > Vec(0.5f);
+}
+
+// One online state (m, Z, U, Q) per class in the lanes of its own registers, joined at the end; one exponential a slot.
+template <class Set>
+void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept {
+  using Vec = typename Set::Vec;
+  const Vec none(-INFINITY);
+  Vec m0 = none, m1 = none;
+  over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
+    const auto image = image_lanes<Vec>(modality, i, n);
+    m0 = xsimd::max(m0, xsimd::select(image, none, s));
+    m1 = xsimd::max(m1, xsimd::select(image, s, none));
+  });
+  const float m[2] = {largest_lane(m0), largest_lane(m1)};
+  const Vec top0(m[0]), top1(m[1]), zero(0.0f);
+  Vec z0 = zero, z1 = zero, u0 = zero, u1 = zero, q0 = zero, q1 = zero;
+  over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
+    const auto image = image_lanes<Vec>(modality, i, n);
+    const Vec from_top = s - xsimd::select(image, top1, top0);
+    const Vec e = exp<Set>(from_top);
+    const Vec d = xsimd::select(e > zero, from_top, zero);      // padded: 0 times minus infinity must stay 0
+    const Vec e0 = xsimd::select(image, zero, e), e1 = xsimd::select(image, e, zero);
+    z0 = z0 + e0;
+    z1 = z1 + e1;
+    u0 = xsimd::fma(e0, d, u0);
+    u1 = xsimd::fma(e1, d, u1);
+    q0 = xsimd::fma(e0, e0, q0);
+    q1 = xsimd::fma(e1, e1, q1);
+    store_part(row, i, n, e);
+  });
+  const float z[2] = {lane_sum(z0), lane_sum(z1)}, u[2] = {lane_sum(u0), lane_sum(u1)}, q[2] = {lane_sum(q0), lane_sum(q1)};
+  const float top = m[0] > m[1] ? m[0] : m[1];
+  float f[2] = {0.0f, 0.0f}, all_z = 0.0f, all_u = 0.0f, all_q = 0.0f;
+  *evidence = {};
+  for (int c = 0; c < 2; ++c) {
+    if (z[c] == 0.0f) continue;
+    f[c] = std::exp(m[c] - top);
+    all_z += f[c] * z[c];
+    all_u += f[c] * (u[c] + (m[c] - top) * z[c]);
+    all_q += f[c] * f[c] * q[c];
+    evidence->class_entropy[c] = std::log(z[c]) - u[c] / z[c];
+  }
+  for (int c = 0; c < 2; ++c) evidence->mass[c] = f[c] * z[c] / all_z;
+  evidence->lse = top + std::log(all_z);
+  evidence->entropy = std::log(all_z) - all_u / all_z;
+  evidence->sum_sq = all_q / (all_z * all_z);
+  const Vec factor0(f[0] / all_z), factor1(f[1] / all_z);
+  over_row<Vec>(row, n, 0.0f, [&](Vec e, int i) {
+    store_part(row, i, n, e * xsimd::select(image_lanes<Vec>(modality, i, n), factor1, factor0));
+  });
+}
+
+template <class Vec>
+void column_mass(float* mass, const float* p, int p_stride, int n_rows, int n) noexcept {
+  for (int r = 0; r < n_rows; ++r) {
+    const float* row = p + static_cast<std::ptrdiff_t>(r) * p_stride;
+    constexpr int kWidth = static_cast<int>(Vec::size);
+    int j = 0;
+    for (; j + kWidth <= n; j += kWidth)
+      (Vec::load_unaligned(mass + j) + Vec::load_unaligned(row + j)).store_unaligned(mass + j);
+    for (; j < n; ++j) mass[j] += row[j];
+  }
+}
+
+template <class Lanes, class Set>
+void install_attention(Kernels& k) noexcept {
+  k.attn_scores_f16 = attn_scores<Lanes, f16>;
+  k.attn_scores_f32 = attn_scores<Lanes, float>;
+  k.attn_mix_f16 = attn_mix<Lanes, f16>;
+  k.attn_mix_f32 = attn_mix<Lanes, float>;
+  k.softmax = softmax<Set>;
+  k.softmax_evidence = softmax_evidence<Set>;
+  k.column_mass = column_mass<typename Set::Vec>;
+}
+
+}  // namespace
+}  // namespace shrike

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <cstring>
+
+#include "platform/kernels/install.hpp"
+#include "platform/kernels/q8.hpp"
+
+namespace shrike {
+namespace {
+
+// Products over rows that lie along k: a tile of rows x outputs keeps one register of partial sums per output, so every
+// output is summed in the same order whatever the tile: lane by lane along k, the tail as one register padded with
+// zeros, then Lanes::sum. Chunks, cuts and threads therefore change no bit.
+constexpr int kPrefetchBytes = 512;
+
+template <class Lanes, class T>
+typename Lanes::Vec load_tail(const T* x, int n) noexcept {
+  T padded[Lanes::kWidth] = {};
+  std::memcpy(padded, x, static_cast<std::size_t>(n) * sizeof(T));
+  return Lanes::load(padded);
+}
+
+// acc[r][c] = sum over k of x[r][k] * w[c][k], as lanes
+template <class Lanes, int rows, int outs, class T>
+inline void dot_tile(typename Lanes::Vec (&acc)[rows][outs], const float* x, std::ptrdiff_t x_stride, const T* w,
+                     std::ptrdiff_t w_stride, int n) noexcept {
+  using Vec = typename Lanes::Vec;
+  for (auto& row : acc)
+    for (Vec& sum : row) sum = Lanes::zero();
+  int k = 0;
+  for (; k + Lanes::kWidth <= n; k += Lanes::kWidth) {
+    Vec weights[outs];
+    for (int c = 0; c < outs; ++c) {
+      weights[c] = Lanes::load(w + c * w_stride + k);
+      if constexpr (rows == 1) Lanes::prefetch(reinterpret_cast<const char*>(w + c * w_stride + k) + kPrefetchBytes);
+    }
+    for (int r = 0; r < rows; ++r) {
+      const Vec v = Lanes::load(x + r * x_stride + k);
+      for (int c = 0; c < outs; ++c) acc[r][c] = Lanes::fma(v, weights[c], acc[r][c]);
+    }
+  }
+  if (k == n) return;
+  Vec weights[outs];
+  for (int c = 0; c < outs; ++c) weights[c] = load_tail<Lanes>(w + c * w_stride + k, n - k);
+  for (int r = 0; r < rows; ++r) {
+    const Vec v = load_tail<Lanes>(x + r * x_stride + k, n - k);
+    for (int c = 0; c < outs; ++c) acc[r][c] = Lanes::fma(v, weights[c], acc[r][c]);
+  }
+}
+
+template <class Lanes, int outs>
+inline void sum_tile(float* out, const typename Lanes::Vec (&acc)[outs]) noexcept {
+  int c = 0;
+  for (; c + 4 <= outs; c += 4) Lanes::sum4(out + c, acc[c], acc[c + 1], acc[c + 2], acc[c + 3]);
+  for (; c < outs; ++c) out[c] = Lanes::sum(acc[c]);
+}
+
+// Calls tile<rows, outs>(row, out) over a rectangle, big tiles first.
+template <class Lanes, int rows, class Tile>
+inline void over_outs(int row, int begin, int end, Tile tile) noexcept {
+  constexpr int kOuts = rows == 1 ? Lanes::kTileOutsAlone : Lanes::kTileOuts;
+  int out = begin;
+  for (; out + kOuts <= end; out += kOuts) tile.template operator()<rows, kOuts>(row, out);
+  for (; out < end; ++out) tile.template operator()<rows, 1>(row, out);
+}
+
+// Rows in blocks that stay in L2 beside the weights, outputs inside: a tile of weights is read from L1 by all rows.
+template <class Lanes, class Tile>
+inline void over_tiles(int n_rows, int out_begin, int out_end, Tile tile) noexcept {
+  constexpr int kBlockRows = 32;
+  constexpr int kOuts = Lanes::kTileOuts;
+  if (n_rows == 1) return over_outs<Lanes, 1>(0, out_begin, out_end, tile);
+  for (int block = 0; block < n_rows; block += kBlockRows) {
+    const int end = block + kBlockRows < n_rows ? block + kBlockRows : n_rows;
+    for (int out = out_begin; out < out_end; out += kOuts) {
+      const int last = out + kOuts < out_end ? out + kOuts : out_end;
+      int row = block;
+      for (; row + Lanes::kTileRows <= end; row += Lanes::kTileRows)
+        over_outs<Lanes, Lanes::kTileRows>(row, out, last, tile);
+      for (; row + 2 <= end; row += 2) over_outs<Lanes, 2>(row, out, last, tile);
+      for (; row < end; ++row)
+        for (int c = out; c < last; ++c) tile.template operator()<1, 1>(row, c);
+    }
+  }
+}
+
+template <int outs>
+inline void put(const Matmul& t, int row, int out, const float* sums) noexcept {
+  float* y = t.y + static_cast<std::ptrdiff_t>(row) * t.y_stride + out;
+  for (int c = 0; c < outs; ++c) {
+    const float sum = t.bias != nullptr ? sums[c] + t.bias[out + c] : sums[c];
+    y[c] = t.accumulate ? y[c] + sum : sum;
+  }
+}
+
+template <class Lanes, class T>
+void matmul_floats(const Matmul& t) noexcept {
+  const std::ptrdiff_t w_stride = static_cast<std::ptrdiff_t>(t.w_row_bytes / sizeof(T));
+  over_tiles<Lanes>(t.n_rows, t.out_begin, t.out_end, [&]<int rows, int outs>(int row, int out) {
+    typename Lanes::Vec acc[rows][outs];
+    dot_tile<Lanes, rows, outs>(acc, t.x + static_cast<std::ptrdiff_t>(row) * t.x_stride, t.x_stride,
+                                reinterpret_cast<const T*>(t.w) + out * w_stride, w_stride, t.n_in);
+    for (int r = 0; r < rows; ++r) {
+      float sums[outs];
+      sum_tile<Lanes, outs>(sums, acc[r]);
+      put<outs>(t, row + r, out, sums);
+    }
+  });
+}
+
+template <class Lanes>
+void matmul_q8(const Matmul& t) noexcept {
+  const int n_groups = t.n_in / kQ8Group;
+  over_tiles<Lanes>(t.n_rows, t.out_begin, t.out_end, [&]<int rows, int outs>(int row, int out) {
+    typename Lanes::Vec acc[rows][outs];
+    for (auto& sums : acc)
+      for (auto& sum : sums) sum = Lanes::zero();
+    const std::byte* w = t.w + static_cast<std::size_t>(out) * t.w_row_bytes;
+    const std::int8_t* q = t.xq + static_cast<std::ptrdiff_t>(row) * t.n_in;
+    const float* d = t.xd + static_cast<std::ptrdiff_t>(row) * n_groups;
+    for (int g = 0; g < n_groups; ++g)
+      for (int c = 0; c < outs; ++c) {
+        const std::byte* weights = w + static_cast<std::size_t>(c) * t.w_row_bytes;
+        const typename Lanes::Group group = Lanes::load_group(weights, g);
+        if constexpr (rows == 1) Lanes::prefetch(weights + static_cast<std::size_t>(g) * sizeof(QBlockQ8_0) + kPrefetchBytes);
+        for (int r = 0; r < rows; ++r) {
+          const auto dot = Lanes::dot(group, q + static_cast<std::ptrdiff_t>(r) * t.n_in + g * kQ8Group);
+          acc[r][c] = Lanes::fma(dot, Lanes::all(group.d * d[static_cast<std::ptrdiff_t>(r) * n_groups + g]), acc[r][c]);
+        }
+      }
+    for (int r = 0; r < rows; ++r) {
+      float sums[outs];
+      sum_tile<Lanes, outs>(sums, acc[r]);
+      put<outs>(t, row + r, out, sums);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace shrike
