@@ -60,9 +60,9 @@ int make_memory(std::size_t bytes) noexcept {
   const int fd = fcntl(low, F_DUPFD_CLOEXEC, 3);
   close(low);
   if (fd < 0) return -1;
-  if (posix_fallocate(fd, 0, static_cast<off_t>(bytes)) == 0 &&
-      fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-    return fd;
+  int error = EINTR;
+  while (error == EINTR) error = posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+  if (error == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) return fd;
   close(fd);
   return -1;
 }

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +13,7 @@
 #include "camera/source.hpp"
 #include "platform/clock.hpp"
 #include "tests/camera/clips.hpp"
+#include "tests/camera/programs.hpp"
 
 namespace shrike::test {
 
@@ -24,7 +24,8 @@ inline constexpr std::int64_t kSecond = 1'000'000'000;
 class SourceTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (foreign_programs()) GTEST_SKIP() << "this emulator cannot start shrike-capture (exec format error)";
+    static const bool foreign = is_foreign(SHRIKE_CAPTURE);
+    if (foreign) GTEST_SKIP() << "this emulator cannot start shrike-capture (exec format error)";
     std::string name = (std::filesystem::temp_directory_path() / "shrike-test-XXXXXX").string();
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;
@@ -77,21 +78,6 @@ class SourceTest : public ::testing::Test {
   }
 
  private:
-  static bool foreign_programs() {
-    static const bool foreign = [] {
-      const pid_t pid = fork();
-      if (pid == 0) {
-        fclose(stderr);
-        execl(SHRIKE_CAPTURE, "shrike-capture", nullptr);
-        _exit(errno == ENOEXEC ? 99 : 98);
-      }
-      int status = 0;
-      waitpid(pid, &status, 0);
-      return WIFEXITED(status) && WEXITSTATUS(status) == 99;
-    }();
-    return foreign;
-  }
-
   std::string folder_;
 };
 

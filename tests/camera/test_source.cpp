@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <cmath>
 #include <fstream>
@@ -23,9 +24,9 @@ std::unique_ptr<Source> must_open(const SourceOptions& options) {
   return source ? std::move(source).value() : nullptr;
 }
 
-class File : public SourceTest {};
+class FileSource : public SourceTest {};
 
-TEST_F(File, gives_every_frame_of_each_kind_of_clip_once_and_in_order) {
+TEST_F(FileSource, gives_every_frame_of_each_kind_of_clip_once_and_in_order) {
   struct Case {
     const char* name;
     const char* fourcc;
@@ -53,7 +54,7 @@ TEST_F(File, gives_every_frame_of_each_kind_of_clip_once_and_in_order) {
   }
 }
 
-TEST_F(File, waits_for_a_slow_reader) {
+TEST_F(FileSource, waits_for_a_slow_reader) {
   const auto source = must_open(options(clip("a.avi", 40)));
   std::vector<int> codes;
   Frame frame;
@@ -67,7 +68,7 @@ TEST_F(File, waits_for_a_slow_reader) {
   EXPECT_EQ(codes, counting(40));
 }
 
-TEST_F(File, gives_frames_as_rgb) {
+TEST_F(FileSource, gives_frames_as_rgb) {
   const auto source = must_open(options(clip("a.avi", 1, 30, "FFV1")));
   Frame frame;
   ASSERT_EQ(source->take(frame, 20 * kSecond), Take::frame) << source->note();
@@ -79,7 +80,7 @@ TEST_F(File, gives_frames_as_rgb) {
   EXPECT_NEAR(pixel[2], 200, 3);
 }
 
-TEST_F(File, gives_as_many_frames_a_second_as_were_asked_for) {
+TEST_F(FileSource, gives_as_many_frames_a_second_as_were_asked_for) {
   SourceOptions wanted = options(clip("a.avi", 91));
   for (const double fps : {1.0, 2.0, 4.0, 10.0, 30.0, 100.0}) {
     wanted.fps = fps;
@@ -95,7 +96,7 @@ TEST_F(File, gives_as_many_frames_a_second_as_were_asked_for) {
   }
 }
 
-TEST_F(File, keeps_its_own_pace_in_real_time) {
+TEST_F(FileSource, keeps_its_own_pace_in_real_time) {
   SourceOptions wanted = options(clip("a.avi", 31));
   wanted.realtime = true;
   const auto source = must_open(wanted);
@@ -109,7 +110,7 @@ TEST_F(File, keeps_its_own_pace_in_real_time) {
   EXPECT_EQ(seen.codes.back(), 30);
 }
 
-TEST_F(File, drops_old_frames_in_real_time_when_the_reader_is_slow) {
+TEST_F(FileSource, drops_old_frames_in_real_time_when_the_reader_is_slow) {
   SourceOptions wanted = options(clip("a.avi", 61, 60));
   wanted.realtime = true;
   const auto source = must_open(wanted);
@@ -132,7 +133,7 @@ TEST_F(File, drops_old_frames_in_real_time_when_the_reader_is_slow) {
   EXPECT_EQ(stats.n_dropped, 61u - codes.size());
 }
 
-TEST_F(File, goes_round_and_round_with_time_going_on) {
+TEST_F(FileSource, goes_round_and_round_with_time_going_on) {
   SourceOptions wanted = options(clip("a.avi", 10));
   wanted.loop = true;
   const Seen seen = take_all(*must_open(wanted), 35);
@@ -144,7 +145,7 @@ TEST_F(File, goes_round_and_round_with_time_going_on) {
   }
 }
 
-TEST_F(File, scales_down_what_is_too_large_and_keeps_its_shape) {
+TEST_F(FileSource, scales_down_what_is_too_large_and_keeps_its_shape) {
   SourceOptions wanted = options(clip("a.avi", 3, 30, "MJPG", 4));  // 768 x 480
   const auto source = must_open(wanted);
   Frame frame;
@@ -156,7 +157,7 @@ TEST_F(File, scales_down_what_is_too_large_and_keeps_its_shape) {
   EXPECT_EQ(take_all(*source).codes, (std::vector<int>{1, 2}));
 }
 
-TEST_F(File, gives_a_single_picture_once) {
+TEST_F(FileSource, gives_a_single_picture_once) {
   for (const char* name : {"a.png", "a.jpg", "a.bmp", "a.webp", "a.ppm"}) {
     make_picture(path(name), 77);
     const Seen seen = take_all(*must_open(options(path(name))));
@@ -165,13 +166,13 @@ TEST_F(File, gives_a_single_picture_once) {
   }
 }
 
-TEST_F(File, is_told_by_its_content_not_by_its_name) {
+TEST_F(FileSource, is_told_by_its_content_not_by_its_name) {
   make_picture(path("a.png"), 5);
   std::filesystem::rename(path("a.png"), path("a.mp4"));
   EXPECT_EQ(take_all(*must_open(options(path("a.mp4")))).codes, std::vector<int>{5});
 }
 
-TEST_F(File, that_cannot_be_read_fails_at_once_and_says_why) {
+TEST_F(FileSource, that_cannot_be_read_fails_at_once_and_says_why) {
   std::ofstream(path("empty.mp4")).flush();
   std::ofstream(path("text.txt")) << std::string(100000, 'x') << "\nmore text\n";
   std::ofstream(path("text.mp4")) << std::string(100000, 'x');
@@ -201,13 +202,13 @@ TEST_F(File, that_cannot_be_read_fails_at_once_and_says_why) {
   }
 }
 
-TEST_F(File, that_is_missing_is_refused_when_opened) {
+TEST_F(FileSource, that_is_missing_is_refused_when_opened) {
   auto source = Source::open(options(path("none.mp4")));
   ASSERT_FALSE(source);
   EXPECT_EQ(source.error().code, Code::missing);
 }
 
-TEST_F(File, refuses_options_that_cannot_be) {
+TEST_F(FileSource, refuses_options_that_cannot_be) {
   const std::string good = clip("a.avi", 1);
   const auto code = [&](auto spoil) {
     SourceOptions wanted = options(good);
@@ -226,7 +227,7 @@ TEST_F(File, refuses_options_that_cannot_be) {
   EXPECT_EQ(code([](SourceOptions& o) { o.capture_program = "/nowhere/shrike-capture"; }), Code::missing);
 }
 
-TEST_F(File, goes_on_without_loss_when_the_capture_process_is_killed) {
+TEST_F(FileSource, goes_on_without_loss_when_the_capture_process_is_killed) {
   for (const char* fourcc : {"MJPG", "mp4v", "FFV1"}) {
     const std::string file = clip("a.mkv", 300, 30, fourcc);
     const auto source = must_open(options(file));
@@ -250,7 +251,7 @@ TEST_F(File, goes_on_without_loss_when_the_capture_process_is_killed) {
   }
 }
 
-TEST_F(File, keeps_rate_and_time_when_the_capture_process_is_killed) {
+TEST_F(FileSource, keeps_rate_and_time_when_the_capture_process_is_killed) {
   SourceOptions wanted = options(clip("a.avi", 60));
   wanted.fps = 10;
   wanted.loop = true;
@@ -263,24 +264,24 @@ TEST_F(File, keeps_rate_and_time_when_the_capture_process_is_killed) {
   for (std::size_t i = 0; i < 40; ++i) EXPECT_NEAR(seen.seconds[i], static_cast<double>(i) / 10, 0.002);
 }
 
-TEST_F(File, is_given_up_when_its_decoder_dies_again_and_again) {
+TEST_F(FileSource, is_given_up_when_its_decoder_dies_again_and_again) {
   const auto source = must_open(options(clip("a.avi", 300)));
   Seen seen;
   for (int death = 0; death < 4; ++death) {
     seen = take_all(*source, 10);
     ASSERT_EQ(seen.codes.size(), 10u);
-    kill(source->capture_pid(), SIGSEGV);
+    kill(source->capture_pid(), SIGABRT);
   }
   seen = take_all(*source);
   EXPECT_EQ(seen.end, Take::failed);
   EXPECT_EQ(source->stats().n_restarts, 3u);
-  EXPECT_NE(std::string(source->note()).find("SIGSEGV; given up after 3 restarts"), std::string::npos)
+  EXPECT_NE(std::string(source->note()).find("SIGABRT; given up after 3 restarts"), std::string::npos)
       << source->note();
   EXPECT_EQ(source->capture_pid(), -1);
 }
 
 // Whoever hangs while it decodes is to blame for at most the one frame it was at.
-TEST_F(File, replaces_a_capture_process_that_hangs) {
+TEST_F(FileSource, replaces_a_capture_process_that_hangs) {
   SourceOptions wanted = options(clip("a.avi", 200));
   wanted.stall_ns = 400 * kMillisecond;
   const auto source = must_open(wanted);
@@ -298,7 +299,7 @@ TEST_F(File, replaces_a_capture_process_that_hangs) {
   EXPECT_GE(source->stats().gap_seconds, 0.3);
 }
 
-TEST_F(File, does_not_call_a_slow_reader_a_hanging_source) {
+TEST_F(FileSource, does_not_call_a_slow_reader_a_hanging_source) {
   SourceOptions wanted = options(clip("a.avi", 20));
   wanted.stall_ns = 100 * kMillisecond;
   const auto source = must_open(wanted);
@@ -309,7 +310,7 @@ TEST_F(File, does_not_call_a_slow_reader_a_hanging_source) {
   EXPECT_EQ(take_all(*source).n_restarted, 0);
 }
 
-TEST_F(File, does_not_call_rare_frames_a_hanging_source) {
+TEST_F(FileSource, does_not_call_rare_frames_a_hanging_source) {
   std::filesystem::create_directory(path("folder"));
   for (int i = 0; i < 2; ++i) make_picture(path("folder/" + std::to_string(i) + ".png"), i);
   SourceOptions wanted = options(path("folder"));
@@ -321,9 +322,9 @@ TEST_F(File, does_not_call_rare_frames_a_hanging_source) {
   EXPECT_EQ(seen.n_restarted, 0);
 }
 
-class Folder : public SourceTest {};
+class FolderSource : public SourceTest {};
 
-TEST_F(Folder, gives_its_pictures_in_natural_order) {
+TEST_F(FolderSource, gives_its_pictures_in_natural_order) {
   std::filesystem::create_directory(path("folder"));
   const char* const names[] = {"a 1.png",   "a 2.jpg",   "a 9.bmp", "a 010.png",
                                "a 11.webp", "a 100.PNG", "b.jpeg"};
@@ -339,7 +340,7 @@ TEST_F(Folder, gives_its_pictures_in_natural_order) {
     EXPECT_DOUBLE_EQ(seen.seconds[i], static_cast<double>(i) / 4);
 }
 
-TEST_F(Folder, counts_broken_pictures_and_passes_them_over) {
+TEST_F(FolderSource, counts_broken_pictures_and_passes_them_over) {
   std::filesystem::create_directory(path("folder"));
   for (const int i : {0, 2}) make_picture(path("folder/" + std::to_string(i) + ".png"), i);
   std::ofstream(path("folder/1.png")) << "\x89PNG\r\n\x1a\n" << std::string(1000, 'x');
@@ -352,9 +353,9 @@ TEST_F(Folder, counts_broken_pictures_and_passes_them_over) {
   EXPECT_EQ(source->stats().n_captured, 2u);
 }
 
-class Process : public SourceTest {};
+class CaptureProgram : public SourceTest {};
 
-TEST_F(Process, is_gone_with_its_source_and_leaves_no_zombie) {
+TEST_F(CaptureProgram, is_gone_with_its_source_and_leaves_no_zombie) {
   auto source = must_open(options(clip("a.avi", 100)));
   EXPECT_EQ(take_all(*source, 3).codes.size(), 3u);
   const int pid = source->capture_pid();
@@ -365,7 +366,7 @@ TEST_F(Process, is_gone_with_its_source_and_leaves_no_zombie) {
   EXPECT_EQ(errno, ECHILD);
 }
 
-TEST_F(Process, ends_when_the_runtime_is_killed) {
+TEST_F(CaptureProgram, ends_when_the_runtime_is_killed) {
   SourceOptions wanted = options(clip("a.avi", 100));
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
@@ -394,7 +395,7 @@ TEST_F(Process, ends_when_the_runtime_is_killed) {
   close(ends[1]);
 }
 
-TEST_F(Process, that_cannot_be_started_is_told_when_opened) {
+TEST_F(CaptureProgram, that_cannot_be_started_is_told_when_opened) {
   SourceOptions wanted = options(clip("a.avi", 1));
   wanted.capture_program = path("capture");
   std::ofstream(wanted.capture_program) << "this is no program";
@@ -405,7 +406,7 @@ TEST_F(Process, that_cannot_be_started_is_told_when_opened) {
   EXPECT_NE(source.error().subject.find("Exec format error"), std::string::npos) << source.error().subject;
 }
 
-TEST_F(Process, that_is_some_other_program_fails_with_a_note) {
+TEST_F(CaptureProgram, that_is_some_other_program_fails_with_a_note) {
   SourceOptions wanted = options(clip("a.avi", 1));
   wanted.capture_program = "/bin/true";
   const auto source = must_open(wanted);
@@ -414,7 +415,7 @@ TEST_F(Process, that_is_some_other_program_fails_with_a_note) {
       << source->note();
 }
 
-TEST_F(Process, frames_are_taken_without_allocating) {
+TEST_F(CaptureProgram, frames_are_taken_without_allocating) {
   if (!alloc_guard_works()) GTEST_SKIP() << "a sanitizer owns malloc";
   const auto source = must_open(options(clip("a.avi", 100)));
   ASSERT_EQ(take_all(*source, 5).codes.size(), 5u);
@@ -430,7 +431,7 @@ TEST_F(Process, frames_are_taken_without_allocating) {
   EXPECT_EQ(n, 95);
 }
 
-TEST_F(Process, waiting_for_a_frame_ends_early_with_a_signal) {
+TEST_F(CaptureProgram, waiting_for_a_frame_ends_early_with_a_signal) {
   std::filesystem::create_directory(path("folder"));
   for (int i = 0; i < 2; ++i) make_picture(path("folder/" + std::to_string(i) + ".png"), i);
   SourceOptions wanted = options(path("folder"));
@@ -454,7 +455,7 @@ TEST_F(Process, waiting_for_a_frame_ends_early_with_a_signal) {
   thread.join();
 }
 
-TEST_F(Process, waits_as_long_as_was_asked_for) {
+TEST_F(CaptureProgram, waits_as_long_as_was_asked_for) {
   std::filesystem::create_directory(path("folder"));
   for (int i = 0; i < 2; ++i) make_picture(path("folder/" + std::to_string(i) + ".png"), i);
   SourceOptions wanted = options(path("folder"));

@@ -14,9 +14,9 @@ std::unique_ptr<Source> must_open(const SourceOptions& options) {
   return source ? std::move(source).value() : nullptr;
 }
 
-class Live : public SourceTest {};
+class LiveSource : public SourceTest {};
 
-TEST_F(Live, gives_frames_with_the_time_that_passed) {
+TEST_F(LiveSource, gives_frames_with_the_time_that_passed) {
   MjpegServer server(30);
   const auto source = must_open(options(server.url()));
   const Seen seen = take_all(*source, 30);
@@ -30,7 +30,7 @@ TEST_F(Live, gives_frames_with_the_time_that_passed) {
   }
 }
 
-TEST_F(Live, gives_the_newest_frame_to_a_slow_reader) {
+TEST_F(LiveSource, gives_the_newest_frame_to_a_slow_reader) {
   MjpegServer server(60);
   const auto source = must_open(options(server.url()));
   Seen seen = take_all(*source, 10);
@@ -43,7 +43,7 @@ TEST_F(Live, gives_the_newest_frame_to_a_slow_reader) {
   EXPECT_EQ(source->stats().n_restarts, 0u);
 }
 
-TEST_F(Live, gives_no_more_frames_a_second_than_were_asked_for) {
+TEST_F(LiveSource, gives_no_more_frames_a_second_than_were_asked_for) {
   MjpegServer server(60);
   SourceOptions wanted = options(server.url());
   wanted.fps = 5;
@@ -52,7 +52,7 @@ TEST_F(Live, gives_no_more_frames_a_second_than_were_asked_for) {
   EXPECT_GT(seen.seconds[5], 0.7);
 }
 
-TEST_F(Live, comes_back_when_the_camera_hangs_up) {
+TEST_F(LiveSource, comes_back_when_the_camera_hangs_up) {
   MjpegServer server(30);
   const auto source = must_open(options(server.url()));
   Seen before = take_all(*source, 10);
@@ -78,7 +78,7 @@ TEST_F(Live, comes_back_when_the_camera_hangs_up) {
   EXPECT_EQ(take_all(*source, 5).n_restarted, 0);
 }
 
-TEST_F(Live, replaces_a_capture_process_that_hangs_or_dies) {
+TEST_F(LiveSource, replaces_a_capture_process_that_hangs_or_dies) {
   MjpegServer server(30);
   SourceOptions wanted = options(server.url());
   wanted.stall_ns = 500 * kMillisecond;
@@ -94,7 +94,7 @@ TEST_F(Live, replaces_a_capture_process_that_hangs_or_dies) {
   EXPECT_EQ(take_all(*source, 5).codes.size(), 5u);
 }
 
-TEST_F(Live, replaces_the_connection_to_a_camera_that_falls_silent) {
+TEST_F(LiveSource, replaces_the_connection_to_a_camera_that_falls_silent) {
   MjpegServer server(30);
   SourceOptions wanted = options(server.url());
   wanted.stall_ns = kSecond;
@@ -113,7 +113,7 @@ TEST_F(Live, replaces_the_connection_to_a_camera_that_falls_silent) {
   EXPECT_EQ(take_all(*source, 5).codes.size(), 5u);
 }
 
-TEST_F(Live, is_tried_for_ever_when_nobody_answers) {
+TEST_F(LiveSource, is_tried_for_ever_when_nobody_answers) {
   const auto source = must_open(options("http://admin:geheim@127.0.0.1:1/v.mjpg"));
   int n_restarted = 0;
   for (const std::int64_t end = monotonic_ns() + 60 * kSecond; n_restarted < 5 && monotonic_ns() < end;) {
@@ -130,7 +130,7 @@ TEST_F(Live, is_tried_for_ever_when_nobody_answers) {
   EXPECT_GT(source->stats().gap_seconds, 0.05);
 }
 
-TEST_F(Live, tells_that_a_device_is_missing) {
+TEST_F(LiveSource, tells_that_a_device_is_missing) {
   const auto source = must_open(options("/dev/video98"));
   Frame frame;
   Take take = Take::waiting;
@@ -142,7 +142,7 @@ TEST_F(Live, tells_that_a_device_is_missing) {
       << source->note();
 }
 
-TEST_F(Live, keeps_passwords_out_of_the_list_of_processes) {
+TEST_F(LiveSource, keeps_passwords_out_of_the_list_of_processes) {
   MjpegServer server(30);
   const auto source = must_open(options(server.url("admin:geheim@")));
   ASSERT_EQ(take_all(*source, 2).codes.size(), 2u) << source->note();
@@ -152,7 +152,7 @@ TEST_F(Live, keeps_passwords_out_of_the_list_of_processes) {
   EXPECT_EQ(line.find("geheim"), std::string::npos);
 }
 
-TEST_F(Live, reads_a_gstreamer_pipeline) {
+TEST_F(LiveSource, reads_a_gstreamer_pipeline) {
   const auto source = must_open(options(
       "gst:videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate=25/1 ! videoconvert ! "
       "video/x-raw,format=BGR ! appsink drop=true max-buffers=1 sync=false"));
