@@ -160,6 +160,21 @@ TEST_F(CaptureWatch, gives_up_at_once_when_the_program_does_not_start) {
   EXPECT_NE(note_.find("cannot be started here"), std::string::npos) << note_;
 }
 
+TEST_F(CaptureWatch, finds_the_program_in_the_path_when_none_is_beside_it) {
+  SourceOptions wanted = file("good");
+  wanted.capture_program.clear();
+  std::filesystem::create_symlink(SHRIKE_FAKE_CAPTURE, folder_ + "/shrike-capture");
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", "/nowhere", 1);
+  const auto refused = Source::open(wanted);
+  setenv("PATH", ("/nowhere::" + folder_).c_str(), 1);
+  play(wanted);
+  setenv("PATH", path.c_str(), 1);
+  EXPECT_EQ(end_, Take::ended);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::missing);
+}
+
 TEST_F(CaptureWatch, waits_longer_and_longer_for_a_camera_that_does_not_come_back) {
   SourceOptions wanted = options("http://camera/fails");
   wanted.backoff_min_ns = 80 * kMillisecond;
