@@ -68,13 +68,13 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const SessionOptions& options) {
   SHRIKE_TRY(std::unique_ptr<Runtime> runtime, prepare(options));
   const Plan& plan = runtime->plan_;
   if (!plan.kv_fits())
-    return Error{Code::does_not_fit, "too small: one frame and one question need more", "--kv-budget",
+    return Error{Code::does_not_fit, "one frame and one question need more", "--kv-budget",
                  static_cast<std::int64_t>(plan.kv_budget_bytes), static_cast<std::int64_t>(plan.kv_budget_min_bytes)};
   if (!plan.context_fits())
     return Error{Code::does_not_fit, "too few positions for one frame and one question", "--ctx-size", plan.context_max,
                  plan.context_min};
   if (!plan.memory_fits())
-    return Error{Code::does_not_fit, "the plan needs more than", "--memory", static_cast<std::int64_t>(plan.total_bytes()),
+    return Error{Code::does_not_fit, "the plan does not fit into", "--memory", static_cast<std::int64_t>(plan.total_bytes()),
                  static_cast<std::int64_t>(plan.memory_max_bytes)};
   Arena measure;
   SHRIKE_TRY_VOID(runtime->lay_out(measure));

@@ -74,6 +74,7 @@ class Runtime {
   const Tokenizer& tokenizer() const noexcept { return tokenizer_; }
   const Prompt& prompt() const noexcept { return prompt_; }
   const kv::Policy& policy() const noexcept { return policy_; }
+  const Kernels& kernels() const noexcept { return kernels_; }
   kv::Memory& memory() noexcept { return memory_; }
   const kv::Memory& memory() const noexcept { return memory_; }
   std::byte* guest_memory(std::string_view name) noexcept;

@@ -1,0 +1,144 @@
+#include <bit>
+#include <map>
+
+#include "apps/shrike/errors.hpp"
+#include "apps/shrike/options.hpp"
+#include "apps/shrike/print.hpp"
+#include "apps/shrike/sha256.hpp"
+#include "apps/shrike/units.hpp"
+#include "core/gguf/reader.hpp"
+#include "core/model/config.hpp"
+
+namespace shrike::cli {
+namespace {
+
+struct Arguments {
+  std::vector<std::string> files;
+  bool keys = false, tensors = false, json = false;
+};
+
+Json scalar_json(const gguf::Value& v) {
+  using gguf::ValueType;
+  switch (v.type) {
+    case ValueType::string: return std::string(v.text);
+    case ValueType::boolean: return v.bits != 0;
+    case ValueType::f32: return std::bit_cast<float>(static_cast<std::uint32_t>(v.bits));
+    case ValueType::f64: return std::bit_cast<double>(v.bits);
+    case ValueType::i8: case ValueType::i16: case ValueType::i32: case ValueType::i64: return static_cast<std::int64_t>(v.bits);
+    default: return v.bits;
+  }
+}
+
+// The first few elements; a vocabulary is not for reading.
+Json value_json(const gguf::Value& v) {
+  using gguf::ValueType;
+  if (v.type != ValueType::array) return scalar_json(v);
+  constexpr std::uint64_t kShown = 8;
+  Json shown = Json::array();
+  if (v.element == ValueType::string) {
+    gguf::StringArray strings(v);
+    std::string_view text;
+    while (shown.size() < kShown && strings.next(text)) shown.push_back(std::string(text));
+  } else {
+    const std::size_t size = v.count > 0 ? v.bytes.size() / static_cast<std::size_t>(v.count) : 0;
+    for (std::uint64_t i = 0; i < v.count && i < kShown; ++i) {
+      gguf::Value element;
+      element.type = v.element;
+      std::memcpy(&element.bits, v.bytes.data() + i * size, size);
+      if (v.element == ValueType::i32) element.bits = static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(element.bits)));
+      shown.push_back(scalar_json(element));
+    }
+  }
+  if (v.count <= kShown) return shown;
+  return {{"count", v.count}, {"first", shown}};
+}
+
+// What the file means to this program, or why nothing.
+Json meaning(const gguf::File& file) {
+  const Result<std::string_view> architecture = file.string("general.architecture");
+  if (architecture && *architecture == "clip") {
+    const Result<VisionConfig> c = read_vision_config(file);
+    if (!c) return {{"runs", false}, {"why", error_text(c.error())}};
+    return {{"runs", true}, {"image", c->image_size}, {"patch", c->patch_size}, {"layers", c->n_layers}, {"width", c->dim},
+            {"heads", c->n_heads}, {"feed_forward", c->n_ff}, {"tokens_per_image", c->n_image_tokens()}, {"projection", c->projection_dim}};
+  }
+  const Result<TextConfig> c = read_text_config(file);
+  if (!c) return {{"runs", false}, {"why", error_text(c.error())}};
+  return {{"runs", true}, {"layers", c->n_layers}, {"width", c->dim}, {"heads", c->n_heads}, {"kv_heads", c->n_kv_heads},
+          {"head_dim", c->head_dim}, {"feed_forward", c->n_ff}, {"context", c->n_ctx}, {"vocabulary", c->n_vocab},
+          {"rope_base", c->rope_base},
+          {"kv_bytes_per_token", kv::block_bytes(c->head_dim) / kv::kBlockSlots * static_cast<std::size_t>(c->n_layers * c->n_kv_heads)}};
+}
+
+Json info_json(const Arguments& a, const MappedFile& map, const gguf::File& file) {
+  std::map<std::string, int> types;
+  std::uint64_t n_numbers = 0;
+  for (const gguf::TensorInfo& t : file.tensors()) {
+    ++types[dtype_info(t.type).name];
+    n_numbers += t.ne[0] * t.ne[1] * t.ne[2] * t.ne[3];
+  }
+  Json out = {{"file", file.name()}, {"bytes", file.size_bytes()}, {"sha256", sha256(map.bytes())}, {"gguf", file.version()}};
+  for (const char* key : {"general.architecture", "general.type", "general.name", "tokenizer.ggml.model", "tokenizer.ggml.pre"})
+    if (const Result<std::string_view> text = file.string(key)) out[key] = std::string(*text);
+  out["tensors"] = file.tensors().size();
+  out["types"] = types;
+  out["parameters"] = n_numbers;
+  out["model"] = meaning(file);
+  if (a.keys)
+    for (const gguf::Value& v : file.values()) out["keys"][std::string(v.key)] = value_json(v);
+  if (a.tensors)
+    for (const gguf::TensorInfo& t : file.tensors())
+      out["tensor_list"].push_back({{"name", std::string(t.name)}, {"type", dtype_info(t.type).name},
+                                    {"shape", std::vector<std::uint64_t>(t.ne, t.ne + t.n_dims)}, {"bytes", t.bytes}});
+  return out;
+}
+
+std::string text_of(const Json& value) {
+  return printable(value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_info(const Json& info) {
+  std::printf("%s\n", printable(info["file"].get<std::string>()).c_str());
+  for (const auto& [key, value] : info.items()) {
+    if (key == "file") continue;
+    if (key == "model" || key == "keys" || key == "types") {
+      std::printf("  %s\n", key.c_str());
+      for (const auto& [name, part] : value.items()) std::printf("    %-44s %s\n", printable(name).c_str(), text_of(part).c_str());
+    } else if (key == "tensor_list") {
+      for (const Json& t : value)
+        std::printf("    %-32s %-6s %-24s %s\n", printable(t["name"].get<std::string>()).c_str(), t["type"].get<std::string>().c_str(),
+                    t["shape"].dump().c_str(), grouped(t["bytes"].get<std::int64_t>()).c_str());
+    } else if (value.is_number_integer() && (key == "bytes" || key == "parameters")) {
+      std::printf("  %-22s %s\n", key.c_str(), grouped(value.get<std::int64_t>()).c_str());
+    } else {
+      std::printf("  %-22s %s\n", key.c_str(), text_of(value).c_str());
+    }
+  }
+}
+
+}  // namespace
+
+Run add_info(CLI::App& app) {
+  auto a = std::make_shared<Arguments>();
+  app.footer("Example:\n  shrike info models/perch/perch-f16.gguf --keys");
+  app.add_option("files", a->files, "GGUF files (default: the shipped pair)");
+  app.add_flag("--keys", a->keys, "All metadata; long arrays are shortened");
+  app.add_flag("--tensors", a->tensors, "All tensors");
+  app.add_flag("--json", a->json, "One object per file, one per line");
+  return [a] {
+    if (a->files.empty())
+      for (const char* name : {"/perch/perch-f16.gguf", "/perch/mmproj-perch-f16.gguf"}) a->files.push_back(models_folder() + name);
+    for (const std::string& path : a->files) {
+      const Result<MappedFile> map = MappedFile::open(path);
+      if (!map) return fail(map.error());
+      const Result<gguf::File> file = gguf::File::parse(map->bytes(), path);
+      if (!file) return fail(file.error());
+      const Json info = info_json(*a, *map, *file);
+      if (a->json) print_json(info);
+      else print_info(info);
+    }
+    return static_cast<int>(kOk);
+  };
+}
+
+}  // namespace shrike::cli

@@ -1,0 +1,27 @@
+#include "apps/shrike/signals.hpp"
+
+#include <csignal>
+#include <unistd.h>
+
+namespace shrike::cli {
+namespace {
+
+volatile std::sig_atomic_t asked = 0;
+
+void on_signal(int signal) {
+  if (asked) _exit(128 + signal);
+  asked = 1;
+}
+
+}  // namespace
+
+void catch_signals() noexcept {
+  struct sigaction action {};
+  action.sa_handler = on_signal;      // without SA_RESTART: who waits for a frame wakes up
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool stop_asked() noexcept { return asked != 0; }
+
+}  // namespace shrike::cli
