@@ -248,8 +248,11 @@ void Runtime::make_plan(const Arena& measured) {
   };
   for (const Arena::Section& section : measured.sections())
     plan_.rows.push_back({std::string(section.name), from(section.name), section.size, PlanRow::Kind::arena});
+  for (PlanRow& row : plan_.rows)
+    for (const SessionOptions::Guest& guest : options_.guests)
+      if (row.name == guest.name) row.from = guest.from;
   for (const SessionOptions::Guest& guest : options_.guests)
-    if (!guest.in_arena) plan_.rows.push_back({std::string(guest.name), "", guest.bytes, PlanRow::Kind::beside});
+    if (!guest.in_arena) plan_.rows.push_back({std::string(guest.name), guest.from, guest.bytes, PlanRow::Kind::beside});
   plan_.rows.push_back({"process", "program, directory of the model files, " + n(threads_.count() - 1) + " worker stacks",
                         kProcessBytes + static_cast<std::size_t>(threads_.count() - 1) * kStackBytes, PlanRow::Kind::beside});
   plan_.rows.push_back({"weights", "mapped from the files, read-only", model_->mapped_bytes(), PlanRow::Kind::mapped});

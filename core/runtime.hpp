@@ -38,6 +38,7 @@ struct SessionOptions {
     std::string_view name;                     // a literal: the row's name in the plan
     std::size_t bytes = 0;
     bool in_arena = false;                     // taken by guest_memory(name), else only counted
+    std::string from;                          // what the size comes from, for people
   };
   std::vector<Guest> guests;
 };

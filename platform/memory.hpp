@@ -57,7 +57,8 @@ class Pages {
 // What the system says this process holds, in bytes; 0 where it does not say.
 struct ProcessMemory {
   std::int64_t resident = 0;        // VmRSS
-  std::int64_t anonymous = 0;       // RssAnon: what a plan must account for
+  std::int64_t anonymous = 0;       // RssAnon: what a plan must account for,
+  std::int64_t shared = 0;          // RssShmem: and this, a camera's ring
   std::int64_t peak_resident = 0;   // VmHWM
 };
 [[nodiscard]] ProcessMemory process_memory() noexcept;

@@ -152,6 +152,7 @@ ProcessMemory process_memory() noexcept {
   };
   return {.resident = bytes_of("\nVmRSS:"),
           .anonymous = bytes_of("\nRssAnon:"),
+          .shared = bytes_of("\nRssShmem:"),
           .peak_resident = bytes_of("\nVmHWM:")};
 }
 

@@ -98,7 +98,7 @@ void print_summary(std::FILE* to, const Summary& s, const Plan& plan) {
   std::fprintf(to, "  answers     %lld, %.1f ms each (median)\n", static_cast<long long>(s.session.n_questions), s.answer_ms);
   std::fprintf(to, "  time        %.1f s of video in %.2f s, %.0f x real time; a frame %.1f ms to encode, %.1f ms to remember; first frame after %.0f ms\n",
                s.stream_seconds, s.wall_seconds, speed, s.encode_ms, s.prefill_ms, s.first_frame_ms);
-  std::fprintf(to, "  memory      %s at most, of %s planned\n", bytes_text(s.peak_anonymous).c_str(),
+  std::fprintf(to, "  memory      %s at most, of %s planned (without weights in the page cache and the capture process)\n", bytes_text(s.peak_bytes).c_str(),
                bytes_text(signed_bytes(plan.total_bytes())).c_str());
 }
 
@@ -120,7 +120,7 @@ Json summary_json(const Summary& s, const Plan& plan) {
           {"wall_seconds", s.wall_seconds},
           {"first_frame_ms", s.first_frame_ms},
           {"ms", {{"encode", s.encode_ms}, {"prefill", s.prefill_ms}, {"answer", s.answer_ms}}},
-          {"peak_bytes", s.peak_anonymous},
+          {"peak_bytes", s.peak_bytes},
           {"planned_bytes", plan.total_bytes()},
           {"interrupted", s.interrupted}};
 }

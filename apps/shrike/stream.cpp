@@ -47,8 +47,9 @@ Result<int> image_side(const std::string& mmproj_path) {
 }
 
 std::vector<SessionOptions::Guest> stream_guests(const SourceOptions& source, int side, Filter filter) {
-  return {{"preprocess", Preprocessor::bytes_needed(source.width_max, source.height_max, side, filter), true},
-          {"camera ring", Source::ring_bytes(source), false}};
+  const std::string extent = std::to_string(source.width_max) + "x" + std::to_string(source.height_max);
+  return {{"preprocess", Preprocessor::bytes_needed(source.width_max, source.height_max, side, filter), true, "taps for frames up to " + extent},
+          {"camera ring", Source::ring_bytes(source), false, std::to_string(source.n_slots) + " frames up to " + extent + ", shared with the capture process"}};
 }
 
 Error plan_error(const Plan& plan) {
@@ -138,7 +139,8 @@ void Stream::see(Listener& listener) {
       listener.event(seconds, "memory full: later frames are not remembered; --kv-policy recent makes room instead");
     full_told_ = true;
   }
-  summary_.peak_anonymous = std::max(summary_.peak_anonymous, process_memory().anonymous);
+  const ProcessMemory memory = process_memory();
+  summary_.peak_bytes = std::max(summary_.peak_bytes, memory.anonymous + memory.shared);
   listener.frame(seconds, result);
 }
 

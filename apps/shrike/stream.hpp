@@ -21,7 +21,7 @@ struct Summary {
   double first_frame_ms = 0;                     // from start to the first frame remembered
   double encode_ms = 0, prefill_ms = 0;          // median per frame
   double answer_ms = 0;                          // median per answer
-  std::int64_t peak_anonymous = 0;               // as the system counts it
+  std::int64_t peak_bytes = 0;                   // anonymous and shared memory, as the system counts it
   bool interrupted = false;
 };
 

@@ -57,7 +57,7 @@ std::vector<std::uint8_t> memory_bytes(const Session& session) {
 TEST(Session, plan_equals_use_section_by_section) {
   for (const char* type : {"f16", "q8_0"}) {
     SessionOptions options = perch_options(type);
-    options.guests = {{"frames", 1000, true}, {"camera ring", 5000, false}};
+    options.guests = {{"frames", 1000, true, ""}, {"camera ring", 5000, false, ""}};
     const auto session = open(options);
     ASSERT_NE(session, nullptr);
     const Plan& plan = session->plan();

@@ -1,0 +1,165 @@
+// A stream without end in memory that does not grow: nothing is allocated, nothing gets larger, and the newest frame is
+// seen as well after twenty times the model's context as at the start.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "camera/preprocess.hpp"
+#include "core/npy.hpp"
+#include "core/session.hpp"
+#include "platform/memory.hpp"
+#include "tests/support/alloc_guard.hpp"
+#include "tests/support/perch.hpp"
+
+namespace shrike {
+namespace {
+
+using test::perch_options;
+
+// An emulator runs a hundredth as fast, a sanitizer a tenth: there the same is shown on a shorter stream.
+#ifdef SHRIKE_SLOW_MACHINE
+constexpr int kFrames = 40;
+constexpr int kContexts = 2;
+#else
+constexpr int kFrames = 2000;
+constexpr int kContexts = 20;
+#endif
+
+// A frame of the reference streams as a camera would bring it, five times as large.
+struct Footage {
+  std::vector<std::vector<std::uint8_t>> frames;      // [320 * 320 * 3]
+  std::vector<std::string> in_view;                   // "a blue star", or "" where there is nothing
+  static constexpr int kSide = 320;
+};
+Footage load_footage() {
+  Footage footage;
+  std::ifstream in(SHRIKE_SOURCE_DIR "/tests/data/perch/streams.json");
+  for (const auto& stream : nlohmann::json::parse(in)) {
+    char name[64];
+    std::snprintf(name, sizeof(name), "/tests/data/perch/stream_%02d_frames.npy", stream["stream"].get<int>());
+    const Npy npy = read_npy(SHRIKE_SOURCE_DIR + std::string(name)).value();
+    for (int f = 0; f < npy.shape[0]; ++f) {
+      std::vector<std::uint8_t> big(Footage::kSide * Footage::kSide * 3);
+      for (int y = 0; y < Footage::kSide; ++y)
+        for (int x = 0; x < Footage::kSide; ++x)
+          for (int c = 0; c < 3; ++c)
+            big[static_cast<std::size_t>((y * Footage::kSide + x) * 3 + c)] =
+                npy.u8[static_cast<std::size_t>(((f * 64 + y / 5) * 64 + x / 5) * 3 + c)];
+      footage.frames.push_back(std::move(big));
+      std::string seen;
+      for (const auto& event : stream["events"])
+        if (event["first_frame"].get<int>() <= f && f < event["end_frame"].get<int>())
+          seen = "a " + event["colour"].get<std::string>() + " " + event["shape"].get<std::string>();
+      footage.in_view.push_back(seen);
+    }
+  }
+  return footage;
+}
+
+struct Camera {
+  Session& session;
+  Preprocessor preprocess;
+  const Footage& footage;
+
+  Camera(Session& s, const Footage& f)
+      : session(s), preprocess(s.runtime().kernels(), s.guest_memory("preprocess"), Footage::kSide, Footage::kSide, s.image_input().side, Filter::lanczos),
+        footage(f) {}
+  See show(int n) {
+    Frame frame;
+    frame.pixels = footage.frames[static_cast<std::size_t>(n) % footage.frames.size()].data();
+    frame.width = frame.height = Footage::kSide;
+    frame.stride = Footage::kSide * 3;
+    EXPECT_TRUE(preprocess(frame, session.image_input()));
+    return session.see(2.0 * n).status;
+  }
+};
+
+SessionOptions watching(int side) {
+  SessionOptions options = perch_options();
+  options.guests = {{"preprocess", Preprocessor::bytes_needed(Footage::kSide, Footage::kSide, side, Filter::lanczos), true, ""}};
+  return options;
+}
+
+struct Pieces {
+  char text[256];
+  std::size_t n = 0;
+};
+std::string_view ask(Session& session, std::string_view question, Pieces& pieces) {
+  pieces.n = 0;
+  session.ask(
+      question,
+      [](void* context, std::string_view piece) {
+        auto* p = static_cast<Pieces*>(context);
+        const std::size_t n = std::min(piece.size(), sizeof(p->text) - p->n);
+        std::copy_n(piece.data(), n, p->text + p->n);
+        p->n += n;
+        return true;
+      },
+      &pieces);
+  return {pieces.text, pieces.n};
+}
+
+TEST(ForEver, two_thousand_frames_with_questions_allocate_nothing_and_stay_as_large_as_planned) {
+  if (!test::alloc_guard_works()) GTEST_SKIP() << "the malloc guard is off under sanitizers";
+  const Footage footage = load_footage();
+  SessionOptions options = watching(64);
+  options.n_threads = 2;
+  options.kv_budget_bytes = 2u << 20;
+  const auto session = Session::open(options).value();
+  Camera camera(*session, footage);
+  Pieces pieces;
+  camera.show(0);
+  ask(*session, "What is in view now?", pieces);
+  const ProcessMemory before = process_memory();
+  int n_compressed = 0;
+  {
+    const test::AllocGuard guard;
+    for (int n = 1; n <= kFrames; ++n) {
+      n_compressed += camera.show(n) == See::compressed ? 1 : 0;
+      if (n % 20 == 0) ask(*session, n % 40 == 0 ? "What is in view now?" : "What was the first thing you saw?", pieces);
+    }
+    EXPECT_EQ(guard.made(), 0u);
+  }
+  const ProcessMemory after = process_memory();
+  EXPECT_LE(after.anonymous - before.anonymous, 64 * 1024) << "resident memory must stay flat";
+  EXPECT_GT(n_compressed, kFrames / 4);
+  EXPECT_EQ(session->stats().n_frames_seen, kFrames + 1);
+  EXPECT_LE(session->stats().tokens_held, session->stats().tokens_max);
+  // Not the test program itself, with its footage: what the session took is what its plan announced.
+  for (const Arena::Section& section : session->runtime().arena().sections()) EXPECT_EQ(section.used, section.size) << section.name;
+}
+
+TEST(ForEver, after_twenty_contexts_the_newest_frame_is_seen_as_well_as_at_the_start) {
+  const Footage footage = load_footage();
+  SessionOptions options = watching(64);
+  options.n_threads = 2;
+  const auto session = Session::open(options).value();
+  const int n_context = session->runtime().text_config().n_ctx;
+  Camera camera(*session, footage);
+  Pieces pieces;
+  const auto score = [&](int first, int n) {
+    int right = 0;
+    for (int i = first; i < first + n; ++i) {
+      camera.show(i);
+      const std::string& seen = footage.in_view[static_cast<std::size_t>(i) % footage.in_view.size()];
+      if (!seen.empty()) right += ask(*session, "What is in view now?", pieces) == seen;
+    }
+    return right;
+  };
+  const int n = static_cast<int>(footage.frames.size());      // both streams
+  const int n_asked = static_cast<int>(std::count_if(footage.in_view.begin(), footage.in_view.end(), [](const std::string& s) { return !s.empty(); }));
+  const int at_start = score(0, n);
+  int frame = n;
+  while (session->stats().n_tokens_evicted + session->stats().tokens_held < kContexts * n_context) camera.show(frame++);
+  frame += (n - frame % n) % n == 0 ? 0 : n - frame % n;          // begin with the same frame again
+  const int at_end = score(frame, n);
+  std::printf("in view: %d of %d right at the start, %d after %d positions\n", at_start, n_asked, at_end, kContexts * n_context);
+  EXPECT_GE(at_start * 10, n_asked * 8);
+  EXPECT_GE(at_end, at_start - 1);
+  EXPECT_LE(session->runtime().memory().next_position(), n_context);
+}
+
+}  // namespace
+}  // namespace shrike
