@@ -9,7 +9,8 @@
 
 namespace shrike {
 
-// One mapping, cut into named sections. It has two lives, and every component is laid out by the same code in both:
+// One mapping, cut into named sections. It has two lives, and every component is laid out by the same code in
+// both:
 //
 //   Arena measure;                              // 1. counts: take() gives null and remembers the size
 //   decoder.lay_out(measure);
@@ -17,7 +18,8 @@ namespace shrike {
 //   decoder.lay_out(arena);                     // 2. hands out: 64-byte aligned, zeroed, front to back
 //   arena.seal();                               // from here on nothing can be taken
 //
-// So the plan is the use, by construction. There is no giving back: what must be recycled has an index pool of its own.
+// So the plan is the use, by construction. There is no giving back: what must be recycled has an index pool
+// of its own.
 //
 // Errors   reserve: resource. Taking more than was measured, or after seal(), is our bug: SHRIKE_CHECK.
 class Arena {
@@ -25,13 +27,13 @@ class Arena {
   static constexpr std::size_t kAlignment = 64;
   static constexpr int kSectionsMax = 24;
   struct Section {
-    std::string_view name;           // a literal
+    std::string_view name;  // a literal
     std::size_t offset = 0;
-    std::size_t size = 0;            // as measured
-    std::size_t used = 0;            // as taken
+    std::size_t size = 0;  // as measured
+    std::size_t used = 0;  // as taken
   };
 
-  Arena() = default;                 // measures
+  Arena() = default;  // measures
   [[nodiscard]] static Result<Arena> reserve(const Arena& measured, const PageOptions& options);
 
   template <class T>
@@ -42,9 +44,11 @@ class Arena {
 
   void seal() noexcept { sealed_ = true; }
   bool measures() const noexcept { return pages_.data() == nullptr; }
-  std::span<const Section> sections() const noexcept { return {sections_.data(), static_cast<std::size_t>(n_)}; }
+  std::span<const Section> sections() const noexcept {
+    return {sections_.data(), static_cast<std::size_t>(n_)};
+  }
   std::size_t measured_bytes(std::string_view section) const noexcept;
-  std::size_t bytes() const noexcept;              // of all sections
+  std::size_t bytes() const noexcept;  // of all sections
 
  private:
   Section& section_named(std::string_view name) noexcept;

@@ -39,7 +39,8 @@ bool read_shape(std::string_view text, std::vector<std::int64_t>& shape) {
 }
 
 template <class T>
-Status write(const std::string& path, const char* descr, std::span<const std::int64_t> shape, std::span<const T> numbers) {
+Status write(const std::string& path, const char* descr, std::span<const std::int64_t> shape,
+             std::span<const T> numbers) {
   std::string dims;
   std::uint64_t n = 1;
   for (const std::int64_t d : shape) {
@@ -47,7 +48,8 @@ Status write(const std::string& path, const char* descr, std::span<const std::in
     n *= static_cast<std::uint64_t>(d);
   }
   SHRIKE_CHECK(n == numbers.size(), static_cast<std::int64_t>(n), static_cast<std::int64_t>(numbers.size()));
-  std::string header = std::string("{'descr': '") + descr + "', 'fortran_order': False, 'shape': (" + dims + "), }";
+  std::string header =
+      std::string("{'descr': '") + descr + "', 'fortran_order': False, 'shape': (" + dims + "), }";
   header.resize(align_up(10 + header.size() + 1, std::size_t{64}) - 11, ' ');
   header += '\n';
   const std::uint16_t size = static_cast<std::uint16_t>(header.size());
@@ -66,7 +68,8 @@ Result<Npy> read_npy(const std::string& path) {
   SHRIKE_TRY(const MappedFile file, MappedFile::open(path));
   const std::span<const std::byte> bytes = file.bytes();
   const auto malformed = [&](const char* rule) { return Error{Code::malformed, rule, path}; };
-  if (bytes.size() < 12 || std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0) return malformed("not an .npy file");
+  if (bytes.size() < 12 || std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0)
+    return malformed("not an .npy file");
   const int version = std::to_integer<int>(bytes[6]);
   std::size_t n_header = 0;
   std::memcpy(&n_header, bytes.data() + 8, version == 1 ? 2 : 4);
@@ -76,16 +79,22 @@ Result<Npy> read_npy(const std::string& path) {
 
   Npy out;
   const std::string_view descr = value_of(header, "'descr'").substr(0, 3);
-  if (descr == "<f4") out.type = Npy::Type::f32;
-  else if (descr == "<i4") out.type = Npy::Type::i32;
-  else if (descr == "|u1") out.type = Npy::Type::u8;
-  else return Error{Code::unsupported, "dtype is none of f32, i32, u8", path};
-  if (!value_of(header, "'fortran_order'").starts_with("False")) return Error{Code::unsupported, "not in C order", path};
+  if (descr == "<f4")
+    out.type = Npy::Type::f32;
+  else if (descr == "<i4")
+    out.type = Npy::Type::i32;
+  else if (descr == "|u1")
+    out.type = Npy::Type::u8;
+  else
+    return Error{Code::unsupported, "dtype is none of f32, i32, u8", path};
+  if (!value_of(header, "'fortran_order'").starts_with("False"))
+    return Error{Code::unsupported, "not in C order", path};
   if (!read_shape(value_of(header, "'shape'"), out.shape)) return malformed("no shape that can be read");
 
   std::uint64_t n = out.type == Npy::Type::u8 ? 1 : 4;
   for (const std::int64_t d : out.shape)
-    if (!checked_mul(n, static_cast<std::uint64_t>(d), n)) return malformed("shape is larger than anything can be");
+    if (!checked_mul(n, static_cast<std::uint64_t>(d), n))
+      return malformed("shape is larger than anything can be");
   const std::span<const std::byte> data = bytes.subspan(begin + n_header);
   if (n != data.size()) return malformed("data is not as long as its shape");
   const auto copy = [&](auto& to) {
@@ -93,17 +102,25 @@ Result<Npy> read_npy(const std::string& path) {
     if (n > 0) std::memcpy(to.data(), data.data(), static_cast<std::size_t>(n));
   };
   switch (out.type) {
-    case Npy::Type::f32: copy(out.f32); break;
-    case Npy::Type::i32: copy(out.i32); break;
-    case Npy::Type::u8: copy(out.u8); break;
+    case Npy::Type::f32:
+      copy(out.f32);
+      break;
+    case Npy::Type::i32:
+      copy(out.i32);
+      break;
+    case Npy::Type::u8:
+      copy(out.u8);
+      break;
   }
   return out;
 }
 
-Status write_npy(const std::string& path, std::span<const std::int64_t> shape, std::span<const float> numbers) {
+Status write_npy(const std::string& path, std::span<const std::int64_t> shape,
+                 std::span<const float> numbers) {
   return write(path, "<f4", shape, numbers);
 }
-Status write_npy(const std::string& path, std::span<const std::int64_t> shape, std::span<const std::int32_t> numbers) {
+Status write_npy(const std::string& path, std::span<const std::int64_t> shape,
+                 std::span<const std::int32_t> numbers) {
   return write(path, "<i4", shape, numbers);
 }
 

@@ -10,10 +10,11 @@ namespace shrike {
 namespace {
 
 constexpr std::size_t kKvBudgetDefault = 4u << 20;
-constexpr int kChunkMin = 64;                              // rows: below that a product is bound by its weights
-// What a process of ours holds beside its arena: libc, the directory of the model's keys and tensors, touched stacks.
+constexpr int kChunkMin = 64;  // rows: below that a product is bound by its weights
+// What a process of ours holds beside its arena: libc, the directory of the model's keys and tensors, touched
+// stacks.
 constexpr std::size_t kProcessBytes = 4u << 20;
-constexpr std::size_t kStackBytes = 64u << 10;             // of a worker, as far as it is touched
+constexpr std::size_t kStackBytes = 64u << 10;  // of a worker, as far as it is touched
 
 Result<Kernels> choose_kernels(const std::string& name) {
   const std::optional<Isa> isa = name.empty() ? choose_isa() : isa_from_name(name);
@@ -27,7 +28,8 @@ Result<Kernels> choose_kernels(const std::string& name) {
 Status check_options(const SessionOptions& o) {
   const auto within = [](const char* option, int value, int min, int max) -> Status {
     if (value >= min && value <= max) return ok();
-    return Error{Code::usage, value < min ? "too small" : "too large", option, value, value < min ? min : max};
+    return Error{Code::usage, value < min ? "too small" : "too large", option, value,
+                 value < min ? min : max};
   };
   SHRIKE_TRY_VOID(within("--threads", o.n_threads, 0, limits::kThreadsMax));
   SHRIKE_TRY_VOID(within("--question-tokens", o.question_tokens_max, 1, limits::kQuestionTokensMax));
@@ -39,8 +41,12 @@ Status check_options(const SessionOptions& o) {
 }  // namespace
 
 Runtime::Runtime(std::unique_ptr<Model> model, const Kernels& kernels, int n_threads)
-    : model_(std::move(model)), kernels_(kernels), threads_(n_threads), compute_{kernels_, threads_, {}},
-      vision_encoder_(model_->vision_config, model_->vision_weights), projector_(model_->vision_config, model_->vision_weights),
+    : model_(std::move(model)),
+      kernels_(kernels),
+      threads_(n_threads),
+      compute_{kernels_, threads_, {}},
+      vision_encoder_(model_->vision_config, model_->vision_weights),
+      projector_(model_->vision_config, model_->vision_weights),
       decoder_(model_->text_config, model_->text_weights) {}
 
 Result<std::unique_ptr<Runtime>> Runtime::prepare(const SessionOptions& options) {
@@ -69,12 +75,14 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const SessionOptions& options) {
   const Plan& plan = runtime->plan_;
   if (!plan.kv_fits())
     return Error{Code::does_not_fit, "one frame and one question need more", "--kv-budget",
-                 static_cast<std::int64_t>(plan.kv_budget_bytes), static_cast<std::int64_t>(plan.kv_budget_min_bytes)};
+                 static_cast<std::int64_t>(plan.kv_budget_bytes),
+                 static_cast<std::int64_t>(plan.kv_budget_min_bytes)};
   if (!plan.context_fits())
-    return Error{Code::does_not_fit, "too few positions for one frame and one question", "--ctx-size", plan.context_max,
-                 plan.context_min};
+    return Error{Code::does_not_fit, "too few positions for one frame and one question", "--ctx-size",
+                 plan.context_max, plan.context_min};
   if (!plan.memory_fits())
-    return Error{Code::does_not_fit, "the plan does not fit into", "--memory", static_cast<std::int64_t>(plan.total_bytes()),
+    return Error{Code::does_not_fit, "the plan does not fit into", "--memory",
+                 static_cast<std::int64_t>(plan.total_bytes()),
                  static_cast<std::int64_t>(plan.memory_max_bytes)};
   Arena measure;
   SHRIKE_TRY_VOID(runtime->lay_out(measure));
@@ -89,26 +97,30 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const SessionOptions& options) {
   return runtime;
 }
 
-// Counts what depends on words: the tokens of the opening, of a frame, of what stands around a question. The tokenizer
-// lives on the heap for that moment, because the arena cannot be measured before.
+// Counts what depends on words: the tokens of the opening, of a frame, of what stands around a question. The
+// tokenizer lives on the heap for that moment, because the arena cannot be measured before.
 Status Runtime::size_up() {
   const TextConfig& c = model_->text_config;
   SHRIKE_TRY(const std::size_t tokenizer_bytes, Tokenizer::bytes_needed(model_->file()));
   std::vector<std::byte> heap(tokenizer_bytes + Arena::kAlignment);
   const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(heap.data()) % Arena::kAlignment;
   SHRIKE_TRY(const Tokenizer tokenizer,
-             Tokenizer::build(model_->file(), std::span(heap).subspan((Arena::kAlignment - misaligned) % Arena::kAlignment, tokenizer_bytes)));
+             Tokenizer::build(model_->file(),
+                              std::span(heap).subspan((Arena::kAlignment - misaligned) % Arena::kAlignment,
+                                                      tokenizer_bytes)));
   int n_question = 0;
   if (model_->has_vision) {
     const int n_image = model_->vision_config.n_image_tokens();
     std::vector<TokenId> scratch(4096);
     std::vector<PromptToken> out(static_cast<std::size_t>(n_image) + 4096);
-    SHRIKE_TRY(const Prompt prompt, Prompt::make(model_->file(), tokenizer, c.prompt_intro, n_image, scratch));
+    SHRIKE_TRY(const Prompt prompt,
+               Prompt::make(model_->file(), tokenizer, c.prompt_intro, n_image, scratch));
     n_opening_ = prompt.opening(out);
     n_frame_ = prompt.frame(Prompt::kSecondsMax, 0, out);
     plan_.tokens_per_frame = prompt.frame(0.0, 0, out);
     n_question = prompt.question("", out);
-    if (n_opening_ < 0) return model_->file().error(Code::malformed, "the opening words are too long", "shrike.prompt.intro");
+    if (n_opening_ < 0)
+      return model_->file().error(Code::malformed, "the opening words are too long", "shrike.prompt.intro");
     SHRIKE_CHECK(n_frame_ > 0 && n_question > 0, n_frame_, n_question);
   }
 
@@ -118,9 +130,11 @@ Status Runtime::size_up() {
   shape_.n_ctx = options_.context_max > 0 ? std::min(options_.context_max, c.n_ctx) : c.n_ctx;
   shape_.reserve = n_question + options_.question_tokens_max + options_.answer_tokens_max;
   const std::size_t bytes = kv::block_bytes(c.head_dim);
-  plan_.kv_budget_min_bytes = static_cast<std::size_t>(kv::Memory::blocks_min(shape_, n_opening_, n_frame_)) * bytes;
-  plan_.kv_budget_bytes = options_.kv_budget_bytes > 0 ? options_.kv_budget_bytes
-                                                       : std::max(kKvBudgetDefault, 2 * plan_.kv_budget_min_bytes);
+  plan_.kv_budget_min_bytes =
+      static_cast<std::size_t>(kv::Memory::blocks_min(shape_, n_opening_, n_frame_)) * bytes;
+  plan_.kv_budget_bytes = options_.kv_budget_bytes > 0
+                              ? options_.kv_budget_bytes
+                              : std::max(kKvBudgetDefault, 2 * plan_.kv_budget_min_bytes);
   // More blocks than every table can use at all positions would lie idle.
   const std::size_t useful = static_cast<std::size_t>(shape_.n_tables()) *
                              static_cast<std::size_t>(div_ceil(shape_.n_ctx, kv::kBlockSlots) + 3);
@@ -142,7 +156,8 @@ Status Runtime::lay_out(Arena& arena) {
   if (!arena.measures()) {
     SHRIKE_TRY(tokenizer_, Tokenizer::build(model_->file(), {tokenizer_memory, tokenizer_bytes}));
     if (model_->has_vision) {
-      SHRIKE_TRY(prompt_, Prompt::make(model_->file(), tokenizer_, c.prompt_intro, n_image, {scratch, n_prompt}));
+      SHRIKE_TRY(prompt_,
+                 Prompt::make(model_->file(), tokenizer_, c.prompt_intro, n_image, {scratch, n_prompt}));
     }
   }
 
@@ -157,7 +172,8 @@ Status Runtime::lay_out(Arena& arena) {
     const VisionConfig& v = model_->vision_config;
     vision_encoder_.lay_out(arena, compute_);
     projector_.lay_out(arena);
-    image_rows_ = arena.take<float>("vision", static_cast<std::size_t>(n_image) * static_cast<std::size_t>(c.dim));
+    image_rows_ =
+        arena.take<float>("vision", static_cast<std::size_t>(n_image) * static_cast<std::size_t>(c.dim));
     n_rows = std::max(n_rows, v.n_patches());
     n_in = std::max({n_in, v.dim, v.n_ff, v.patch_numbers()});
     // The projector's rows are few but long: shuffle^2 * dim numbers for each shuffle^2 patches.
@@ -168,7 +184,8 @@ Status Runtime::lay_out(Arena& arena) {
     evidence_ = arena.take<kv::Evidence>("evidence", static_cast<std::size_t>(c.n_layers));
     for (int layer = 0; layer < c.n_layers; ++layer) {
       auto* rows = arena.take<kv::RowSums>("evidence", static_cast<std::size_t>(2 * c.n_kv_heads));
-      auto* mass = arena.take<float>("evidence", static_cast<std::size_t>(c.n_kv_heads) * static_cast<std::size_t>(shape_.slots_max()));
+      auto* mass = arena.take<float>(
+          "evidence", static_cast<std::size_t>(c.n_kv_heads) * static_cast<std::size_t>(shape_.slots_max()));
       if (!arena.measures()) evidence_[layer] = {rows, mass};
     }
   }
@@ -225,24 +242,29 @@ const float* Runtime::logits(int back) noexcept {
   return decoder_.logits(compute_, last_chunk_rows_ - 1 - back);
 }
 
-// --- the plan -------------------------------------------------------------------------------------------------------
+// --- the plan
+// -------------------------------------------------------------------------------------------------------
 
 void Runtime::make_plan(const Arena& measured) {
   const TextConfig& c = model_->text_config;
   const auto n = [](auto value) { return std::to_string(value); };
   const auto from = [&](std::string_view section) -> std::string {
     if (section == "kv pool")
-      return n(shape_.n_blocks) + " blocks of 16 tokens x (keys + values [" + n(c.head_dim) + "] f16 + facts), shared by " +
-             n(c.n_layers) + " layers x " + n(c.n_kv_heads) + " kv heads";
+      return n(shape_.n_blocks) + " blocks of 16 tokens x (keys + values [" + n(c.head_dim) +
+             "] f16 + facts), shared by " + n(c.n_layers) + " layers x " + n(c.n_kv_heads) + " kv heads";
     if (section == "kv tables") return "block tables and the stack of free blocks";
     if (section == "compress") return "one head's candidates: " + n(shape_.slots_max()) + " slots";
-    if (section == "rope") return n(kv::Memory::rope_positions(shape_.n_ctx)) + " positions x " + n(c.n_rope / 2) + " angles";
-    if (section == "chunk") return n(n_chunk_) + " rows through " + n(c.dim) + " wide layers, " + n(c.n_ff) + " in between";
-    if (section == "attention") return n(threads_.count()) + " threads x a panel of scores over " + n(shape_.slots_max()) + " slots";
+    if (section == "rope")
+      return n(kv::Memory::rope_positions(shape_.n_ctx)) + " positions x " + n(c.n_rope / 2) + " angles";
+    if (section == "chunk")
+      return n(n_chunk_) + " rows through " + n(c.dim) + " wide layers, " + n(c.n_ff) + " in between";
+    if (section == "attention")
+      return n(threads_.count()) + " threads x a panel of scores over " + n(shape_.slots_max()) + " slots";
     if (section == "logits") return n(c.n_vocab) + " tokens";
     if (section == "text") return "tokenizer tables, prompt buffers, times of the frames held";
     if (section == "vision")
-      return n(model_->vision_config.n_patches()) + " patches through " + n(model_->vision_config.dim) + " wide layers";
+      return n(model_->vision_config.n_patches()) + " patches through " + n(model_->vision_config.dim) +
+             " wide layers";
     if (section == "int8 activations") return "one chunk, for products with q8_0 weights";
     return "";
   };
@@ -252,14 +274,20 @@ void Runtime::make_plan(const Arena& measured) {
     for (const SessionOptions::Guest& guest : options_.guests)
       if (row.name == guest.name) row.from = guest.from;
   for (const SessionOptions::Guest& guest : options_.guests)
-    if (!guest.in_arena) plan_.rows.push_back({std::string(guest.name), guest.from, guest.bytes, PlanRow::Kind::beside});
-  plan_.rows.push_back({"process", "program, directory of the model files, " + n(threads_.count() - 1) + " worker stacks",
-                        kProcessBytes + static_cast<std::size_t>(threads_.count() - 1) * kStackBytes, PlanRow::Kind::beside});
-  plan_.rows.push_back({"weights", "mapped from the files, read-only", model_->mapped_bytes(), PlanRow::Kind::mapped});
+    if (!guest.in_arena)
+      plan_.rows.push_back({std::string(guest.name), guest.from, guest.bytes, PlanRow::Kind::beside});
+  plan_.rows.push_back(
+      {"process", "program, directory of the model files, " + n(threads_.count() - 1) + " worker stacks",
+       kProcessBytes + static_cast<std::size_t>(threads_.count() - 1) * kStackBytes, PlanRow::Kind::beside});
+  plan_.rows.push_back(
+      {"weights", "mapped from the files, read-only", model_->mapped_bytes(), PlanRow::Kind::mapped});
 
-  plan_.kv_bytes_per_token = kv::block_bytes(c.head_dim) / kv::kBlockSlots * static_cast<std::size_t>(shape_.n_tables());
+  plan_.kv_bytes_per_token =
+      kv::block_bytes(c.head_dim) / kv::kBlockSlots * static_cast<std::size_t>(shape_.n_tables());
   plan_.stream_tokens_max = kv::Memory::stream_tokens_max(shape_);
-  plan_.stream_frames_max = plan_.tokens_per_frame > 0 ? std::max(0, plan_.stream_tokens_max - n_opening_) / plan_.tokens_per_frame : 0;
+  plan_.stream_frames_max = plan_.tokens_per_frame > 0
+                                ? std::max(0, plan_.stream_tokens_max - n_opening_) / plan_.tokens_per_frame
+                                : 0;
   plan_.ask_tokens_max = shape_.reserve;
   plan_.answer_tokens_max = options_.answer_tokens_max;
   plan_.context_max = shape_.n_ctx;

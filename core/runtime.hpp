@@ -21,33 +21,36 @@ namespace shrike {
 
 // How a session is to be opened. Everything here is fixed before the first frame.
 struct SessionOptions {
-  std::string model_path;                      // text model, GGUF
-  std::string mmproj_path;                     // vision tower and projector, GGUF; a session that sees needs it
-  std::size_t kv_budget_bytes = 0;             // all KV memory there will ever be; 0: 4 MiB, or more where that is too small
-  std::string kv_policy = "recent";            // a name from kv::named_policies(), or a composition by hand
-  int n_threads = 0;                           // 0: one per processor
-  int question_tokens_max = 128;               // room kept for one question
-  int answer_tokens_max = 64;                  // ... and its answer
-  int context_max = 0;                         // positions; 0: what the model was trained for
-  std::size_t memory_max_bytes = 0;            // cap for the whole plan; 0: none
+  std::string model_path;   // text model, GGUF
+  std::string mmproj_path;  // vision tower and projector, GGUF; a session that sees needs it
+  std::size_t kv_budget_bytes =
+      0;  // all KV memory there will ever be; 0: 4 MiB, or more where that is too small
+  std::string kv_policy = "recent";  // a name from kv::named_policies(), or a composition by hand
+  int n_threads = 0;                 // 0: one per processor
+  int question_tokens_max = 128;     // room kept for one question
+  int answer_tokens_max = 64;        // ... and its answer
+  int context_max = 0;               // positions; 0: what the model was trained for
+  std::size_t memory_max_bytes = 0;  // cap for the whole plan; 0: none
   bool mlock = false;
-  bool evidence = false;                       // collect what attention shows (Runtime::evidence)
-  std::string isa;                             // kernel set by name; empty: SHRIKE_ISA, else the best
-  // Memory that the caller will hold beside the session, so that one plan tells all of it (camera ring and the like).
+  bool evidence = false;  // collect what attention shows (Runtime::evidence)
+  std::string isa;        // kernel set by name; empty: SHRIKE_ISA, else the best
+  // Memory that the caller will hold beside the session, so that one plan tells all of it (camera ring and
+  // the like).
   struct Guest {
-    std::string_view name;                     // a literal: the row's name in the plan
+    std::string_view name;  // a literal: the row's name in the plan
     std::size_t bytes = 0;
-    bool in_arena = false;                     // taken by guest_memory(name), else only counted
-    std::string from;                          // what the size comes from, for people
+    bool in_arena = false;  // taken by guest_memory(name), else only counted
+    std::string from;       // what the size comes from, for people
   };
   std::vector<Guest> guests;
 };
 
-// The picture that the vision tower wants: planes [3][side][side] f32, value = pixel * scale + shift per channel.
+// The picture that the vision tower wants: planes [3][side][side] f32, value = pixel * scale + shift per
+// channel.
 struct ImageInput {
-  float* planes = nullptr;      // write here
+  float* planes = nullptr;  // write here
   int side = 0;
-  float scale[3] = {};          // for 8-bit pixels: 1 / (255 std), and shift = -mean / std
+  float scale[3] = {};  // for 8-bit pixels: 1 / (255 std), and shift = -mean / std
   float shift[3] = {};
 };
 
@@ -58,8 +61,8 @@ struct HeldFrame {
   double seconds = 0;
 };
 
-// A model, laid out in one sealed arena, ready to run: what Session is built on, and what tools and tests use to look
-// inside. It knows no order of events; whoever runs rows has made room for them.
+// A model, laid out in one sealed arena, ready to run: what Session is built on, and what tools and tests use
+// to look inside. It knows no order of events; whoever runs rows has made room for them.
 //
 // Memory   one arena, sealed when open() returns; nothing below allocates after that
 // Threads  one caller at a time
@@ -71,7 +74,9 @@ class Runtime {
   const Plan& plan() const noexcept { return plan_; }
   const Arena& arena() const noexcept { return arena_; }
   const TextConfig& text_config() const noexcept { return model_->text_config; }
-  const VisionConfig* vision_config() const noexcept { return model_->has_vision ? &model_->vision_config : nullptr; }
+  const VisionConfig* vision_config() const noexcept {
+    return model_->has_vision ? &model_->vision_config : nullptr;
+  }
   const Tokenizer& tokenizer() const noexcept { return tokenizer_; }
   const Prompt& prompt() const noexcept { return prompt_; }
   const kv::Policy& policy() const noexcept { return policy_; }
@@ -89,8 +94,8 @@ class Runtime {
   // The picture in image_input() as image tokens: [n_image_tokens][dim], valid until the next call.
   const float* encode_image() noexcept;
 
-  // Appends a prompt of any length to the memory, chunk by chunk. Tokens below 0 are rows of `image_rows` [..][dim].
-  // want_logits: logits() of its last rows may follow, as far as they lie in the last chunk.
+  // Appends a prompt of any length to the memory, chunk by chunk. Tokens below 0 are rows of `image_rows`
+  // [..][dim]. want_logits: logits() of its last rows may follow, as far as they lie in the last chunk.
   void run(std::span<const PromptToken> prompt, const float* image_rows, bool want_logits) noexcept;
   // Of the row `back` rows before the last one that ran. [n_vocab], valid until the next call.
   const float* logits(int back = 0) noexcept;
@@ -120,16 +125,16 @@ class Runtime {
   kv::Policy policy_;
   kv::Memory memory_;
   kv::Memory::Shape shape_;
-  int n_opening_ = 0;                      // tokens of the opening
-  int n_frame_ = 0;                        // the most tokens of a frame
+  int n_opening_ = 0;  // tokens of the opening
+  int n_frame_ = 0;    // the most tokens of a frame
   int n_chunk_ = 0;
   int last_chunk_rows_ = 0;
   float* image_rows_ = nullptr;            // [n_image_tokens][dim]
   kv::TokenFacts* chunk_facts_ = nullptr;  // [n_chunk]
   kv::Evidence* evidence_ = nullptr;       // [n_layers]
   std::span<PromptToken> prompt_buffer_;
-  HeldFrame* held_frames_ = nullptr;       // [slots_max + 1]
-  std::vector<std::byte*> guest_memory_;   // as in options_.guests
+  HeldFrame* held_frames_ = nullptr;      // [slots_max + 1]
+  std::vector<std::byte*> guest_memory_;  // as in options_.guests
 };
 
 }  // namespace shrike

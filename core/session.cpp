@@ -19,7 +19,8 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   return std::unique_ptr<Session>(new Session(std::move(runtime)));
 }
 
-Session::Session(std::unique_ptr<Runtime> runtime) : runtime_(std::move(runtime)), frames_(runtime_->held_frames()) {}
+Session::Session(std::unique_ptr<Runtime> runtime)
+    : runtime_(std::move(runtime)), frames_(runtime_->held_frames()) {}
 
 void Session::reset() noexcept {
   runtime_->memory().reset();
@@ -82,13 +83,14 @@ void Session::forget_lost_frames() noexcept {
           if (f < n_frames_ && frames_[f].number == number) frames_[f].held = true;
         }
     }
-  n_frames_ = static_cast<int>(std::remove_if(frames_, frames_ + n_frames_, [](const HeldFrame& f) { return !f.held; }) - frames_);
+  n_frames_ = static_cast<int>(
+      std::remove_if(frames_, frames_ + n_frames_, [](const HeldFrame& f) { return !f.held; }) - frames_);
 }
 
 AskResult Session::ask(std::string_view question, AnswerCallback callback, void* context) noexcept {
   AskResult result;
   Runtime& r = *runtime_;
-  if (!opened_) {                               // asked before the first frame: an honest model knows nothing yet
+  if (!opened_) {  // asked before the first frame: an honest model knows nothing yet
     append(r.prompt().opening(r.prompt_buffer()), nullptr);
     opened_ = true;
   }
@@ -112,8 +114,8 @@ AskResult Session::ask(std::string_view question, AnswerCallback callback, void*
   return result;
 }
 
-// Decodes until the model ends, the room ends or the callback says so. Hands out whole characters only, and not the
-// space that a model begins its answer with. Returns the number of tokens sampled.
+// Decodes until the model ends, the room ends or the callback says so. Hands out whole characters only, and
+// not the space that a model begins its answer with. Returns the number of tokens sampled.
 int Session::answer(AskResult& result, AnswerCallback callback, void* context) noexcept {
   Runtime& r = *runtime_;
   char bytes[limits::kTokenBytesMax + 4];

@@ -12,20 +12,20 @@ namespace shrike {
 
 enum class See : std::uint8_t {
   ok,
-  compressed,        // older memory made room for this frame
-  memory_full,       // policy `full`: nothing was appended, nothing was lost
+  compressed,   // older memory made room for this frame
+  memory_full,  // policy `full`: nothing was appended, nothing was lost
 };
 
 enum class Ask : std::uint8_t {
-  ok,                // ended by the model
-  cut,               // ended at answer_tokens_max
-  stopped,           // the callback said so
-  too_long,          // the question has more tokens than its room; nothing happened
+  ok,        // ended by the model
+  cut,       // ended at answer_tokens_max
+  stopped,   // the callback said so
+  too_long,  // the question has more tokens than its room; nothing happened
 };
 
 struct AskResult {
   Ask status = Ask::ok;
-  int question_tokens = 0;           // the model's words around it included
+  int question_tokens = 0;  // the model's words around it included
   int answer_tokens = 0;
   std::int64_t prefill_ns = 0;
   std::int64_t decode_ns = 0;
@@ -33,21 +33,21 @@ struct AskResult {
 
 struct SeeResult {
   See status = See::ok;
-  int tokens = 0;                    // appended: frame text and image tokens
-  std::int64_t encode_ns = 0;        // vision tower and projector
-  std::int64_t prefill_ns = 0;       // decoder, room-making included
+  int tokens = 0;               // appended: frame text and image tokens
+  std::int64_t encode_ns = 0;   // vision tower and projector
+  std::int64_t prefill_ns = 0;  // decoder, room-making included
 };
 
 struct SessionStats {
   std::int64_t n_frames_seen = 0;
   std::int64_t n_questions = 0;
-  std::int64_t n_tokens_in = 0;           // every position that went through the decoder as a prompt or a frame
+  std::int64_t n_tokens_in = 0;  // every position that went through the decoder as a prompt or a frame
   std::int64_t n_tokens_out = 0;
-  std::int64_t n_tokens_evicted = 0;      // of the stream, in one head of one layer
-  int tokens_held = 0;                    // of the stream, now
-  int tokens_max = 0;                     // the most that the stream may hold
-  int frames_held = 0;                    // frames of which at least one token is held
-  double oldest_frame_seconds = 0;        // of those; 0 when none is held
+  std::int64_t n_tokens_evicted = 0;  // of the stream, in one head of one layer
+  int tokens_held = 0;                // of the stream, now
+  int tokens_max = 0;                 // the most that the stream may hold
+  int frames_held = 0;                // frames of which at least one token is held
+  double oldest_frame_seconds = 0;    // of those; 0 when none is held
   int blocks_used = 0;
   int blocks_max = 0;
 };
@@ -55,7 +55,8 @@ struct SessionStats {
 // A piece of the answer, whole UTF-8 characters. Returns false to stop the answer there.
 using AnswerCallback = bool (*)(void* context, std::string_view piece);
 
-// One stream: it watches and is asked. The only file that knows the order of events (see the walk in the design).
+// One stream: it watches and is asked. The only file that knows the order of events (see the walk in the
+// design).
 //
 //   auto session = Session::open(options).value();
 //   preprocess(frame, session->image_input());
@@ -64,12 +65,13 @@ using AnswerCallback = bool (*)(void* context, std::string_view piece);
 //
 // Memory   one arena, sealed when open() returns; see() and ask() allocate nothing
 // Threads  one caller at a time
-// Errors   open: missing, malformed, unsupported, does_not_fit, resource, usage; after that only the enums above
+// Errors   open: missing, malformed, unsupported, does_not_fit, resource, usage; after that only the enums
+// above
 class Session {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(const SessionOptions& options);
-  // What open() would take: reads the files' headers, reserves nothing. A plan that does not fit is a plan too (see
-  // Plan::fits), so that it can be shown.
+  // What open() would take: reads the files' headers, reserves nothing. A plan that does not fit is a plan
+  // too (see Plan::fits), so that it can be shown.
   [[nodiscard]] static Result<Plan> plan(const SessionOptions& options);
 
   Session(const Session&) = delete;
@@ -97,10 +99,10 @@ class Session {
   int answer(AskResult& result, AnswerCallback callback, void* context) noexcept;
 
   std::unique_ptr<Runtime> runtime_;
-  HeldFrame* frames_ = nullptr;              // [n_frames_], ascending numbers
+  HeldFrame* frames_ = nullptr;  // [n_frames_], ascending numbers
   int n_frames_ = 0;
   std::int32_t next_frame_ = 0;
-  bool opened_ = false;                      // the opening words are in the memory
+  bool opened_ = false;  // the opening words are in the memory
   SessionStats stats_;
 };
 

@@ -4,10 +4,11 @@
 
 namespace shrike {
 
-// What this machine can execute, asked once. A feature is true only if the operating system saves its registers.
+// What this machine can execute, asked once. A feature is true only if the operating system saves its
+// registers.
 struct CpuFeatures {
-  bool avx2 = false;          // with fma and f16c
-  bool avx512 = false;        // f, cd, dq, bw, vl
+  bool avx2 = false;    // with fma and f16c
+  bool avx512 = false;  // f, cd, dq, bw, vl
   bool neon = false;
   bool neon_dotprod = false;
   bool neon_fp16 = false;
@@ -15,7 +16,7 @@ struct CpuFeatures {
 };
 [[nodiscard]] CpuFeatures detect_cpu() noexcept;
 
-[[nodiscard]] int n_cpus() noexcept;              // processors this process may run on, at least 1
-[[nodiscard]] std::string cpu_name();             // "AMD EPYC 9354P", "Cortex-A76"; "unknown" where nothing tells
+[[nodiscard]] int n_cpus() noexcept;   // processors this process may run on, at least 1
+[[nodiscard]] std::string cpu_name();  // "AMD EPYC 9354P", "Cortex-A76"; "unknown" where nothing tells
 
 }  // namespace shrike

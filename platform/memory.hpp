@@ -21,8 +21,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   const std::string& path() const noexcept { return path_; }
-  void will_need() const noexcept;                 // asks the kernel to read ahead; never fails
-  [[nodiscard]] bool lock() const noexcept;        // pages stay resident; false when the limit forbids it
+  void will_need() const noexcept;           // asks the kernel to read ahead; never fails
+  [[nodiscard]] bool lock() const noexcept;  // pages stay resident; false when the limit forbids it
 
  private:
   const std::byte* data_ = nullptr;
@@ -31,9 +31,9 @@ class MappedFile {
 };
 
 struct PageOptions {
-  bool populate = true;     // touch every page now, so that no first use waits for one
-  bool lock = false;        // mlock; failure is an Error
-  bool huge = false;        // ask for transparent huge pages; a hint
+  bool populate = true;  // touch every page now, so that no first use waits for one
+  bool lock = false;     // mlock; failure is an Error
+  bool huge = false;     // ask for transparent huge pages; a hint
 };
 
 // Anonymous zeroed memory, whole pages, aligned to a page. The arena is one of these.
@@ -47,7 +47,7 @@ class Pages {
   ~Pages();
 
   std::byte* data() const noexcept { return data_; }
-  std::size_t size() const noexcept { return size_; }   // rounded up to pages
+  std::size_t size() const noexcept { return size_; }  // rounded up to pages
 
  private:
   std::byte* data_ = nullptr;
@@ -56,10 +56,10 @@ class Pages {
 
 // What the system says this process holds, in bytes; 0 where it does not say.
 struct ProcessMemory {
-  std::int64_t resident = 0;        // VmRSS
-  std::int64_t anonymous = 0;       // RssAnon: what a plan must account for,
-  std::int64_t shared = 0;          // RssShmem: and this, a camera's ring
-  std::int64_t peak_resident = 0;   // VmHWM
+  std::int64_t resident = 0;       // VmRSS
+  std::int64_t anonymous = 0;      // RssAnon: what a plan must account for,
+  std::int64_t shared = 0;         // RssShmem: and this, a camera's ring
+  std::int64_t peak_resident = 0;  // VmHWM
 };
 [[nodiscard]] ProcessMemory process_memory() noexcept;
 

@@ -11,10 +11,14 @@ namespace shrike {
 using f16 = std::uint16_t;
 
 template <class T>
-constexpr T div_ceil(T a, T b) noexcept { return (a + b - 1) / b; }
+constexpr T div_ceil(T a, T b) noexcept {
+  return (a + b - 1) / b;
+}
 
 template <class T>
-constexpr T align_up(T n, T alignment) noexcept { return div_ceil(n, alignment) * alignment; }
+constexpr T align_up(T n, T alignment) noexcept {
+  return div_ceil(n, alignment) * alignment;
+}
 
 // Sizes from files are multiplied only here: false on overflow, `out` then untouched.
 [[nodiscard]] constexpr bool checked_mul(std::uint64_t a, std::uint64_t b, std::uint64_t& out) noexcept {
@@ -28,8 +32,8 @@ constexpr T align_up(T n, T alignment) noexcept { return div_ceil(n, alignment) 
   return true;
 }
 
-// Exact. Subnormals, infinities and NaN included. Without a branch, so that a loop of it becomes vector code: the bits
-// moved up are the number divided by 2^112.
+// Exact. Subnormals, infinities and NaN included. Without a branch, so that a loop of it becomes vector code:
+// the bits moved up are the number divided by 2^112.
 constexpr float f16_to_f32(f16 h) noexcept {
   const std::uint32_t magnitude = h & 0x7FFFu;
   const float value = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
@@ -44,10 +48,10 @@ constexpr f16 f32_to_f16(float x) noexcept {
   const std::uint32_t sign = (bits >> 16) & 0x8000u;
   const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
   if (magnitude > 0x7F800000u) return static_cast<f16>(sign | 0x7E00u);
-  if (magnitude >= 0x477FF000u) return static_cast<f16>(sign | 0x7C00u);    // 65520 and up
-  if (magnitude < 0x38800000u) {                                             // subnormal half: units of 2^-24
+  if (magnitude >= 0x477FF000u) return static_cast<f16>(sign | 0x7C00u);  // 65520 and up
+  if (magnitude < 0x38800000u) {                                          // subnormal half: units of 2^-24
     const float units = std::bit_cast<float>(magnitude) * 0x1p24f;
-    const float magic = 0x1p23f;                                             // adding it rounds to an integer
+    const float magic = 0x1p23f;  // adding it rounds to an integer
     const std::uint32_t rounded = std::bit_cast<std::uint32_t>(units + magic) & 0x7FFu;
     return static_cast<f16>(sign | rounded);
   }

@@ -13,7 +13,7 @@ namespace shrike {
 // Neither allocates, throws nor logs. One caller at a time; not from inside a task.
 class Threads {
  public:
-  explicit Threads(int count);      // clamped to [1, 64]
+  explicit Threads(int count);  // clamped to [1, 64]
   ~Threads();
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
@@ -23,7 +23,8 @@ class Threads {
   template <class Fn>
   void parallel_for(int n_tasks, Fn&& fn) noexcept {
     using F = std::remove_reference_t<Fn>;
-    run(n_tasks, [](void* context, int task, int thread) { (*static_cast<F*>(context))(task, thread); },
+    run(
+        n_tasks, [](void* context, int task, int thread) { (*static_cast<F*>(context))(task, thread); },
         const_cast<void*>(static_cast<const void*>(&fn)));
   }
 

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kColumnsMax = 144;
+constexpr std::size_t kColumnsMax = 120;
 
 bool starts(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }
 bool ends(std::string_view text, std::string_view with) {
@@ -75,10 +75,7 @@ std::string_view text_fault(std::string_view line, bool code) {
   if (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0)
     return "white space at the end";
   if (code && line.find('\t') != std::string_view::npos) return "tab";
-  for (const std::string_view word : {std::string_view("TO"
-                                                       "DO"),
-                                      std::string_view("FIX"
-                                                       "ME")})
+  for (const std::string& word : {std::string("TO") + "DO", std::string("FIX") + "ME"})
     if (line.find(word) != std::string_view::npos) return "unfinished work has no place in the tree";
   return {};
 }

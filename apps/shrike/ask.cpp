@@ -32,16 +32,20 @@ Run add_ask(CLI::App& app) {
     bool json = false, quiet = false;
   };
   auto a = std::make_shared<Arguments>();
-  app.footer("Examples:\n  shrike ask -i door.jpg \"What is in view now?\"\n  shrike ask -s clip.mp4 \"What was the first thing you saw?\"");
+  app.footer(
+      "Examples:\n  shrike ask -i door.jpg \"What is in view now?\"\n  shrike ask -s clip.mp4 \"What was the "
+      "first thing you saw?\"");
   app.add_option("question", a->question, "The question")->required();
-  app.add_option("-i,--image", a->images, "A picture; several are frames one after the other")->allow_extra_args(false);
+  app.add_option("-i,--image", a->images, "A picture; several are frames one after the other")
+      ->allow_extra_args(false);
   add_source_options(app, a->source);
   app.add_flag("--json", a->json, "One object on stdout");
   app.add_flag("-q,--quiet", a->quiet, "No progress");
   add_model_options(app, a->model);
   return [a] {
     if (a->images.empty() == a->source.source.empty())
-      return fail(kUsage, "give pictures (--image) or a clip (--source), one of them (see shrike ask --help)");
+      return fail(kUsage,
+                  "give pictures (--image) or a clip (--source), one of them (see shrike ask --help)");
     catch_signals();
     if (a->images.empty()) a->images.push_back(a->source.source);
     std::unique_ptr<Stream> stream;
@@ -58,7 +62,8 @@ Run add_ask(CLI::App& app) {
         return fail(next.error());
       }
       for (Stream::Next next; (next = stream->next(listener)) != Stream::Next::ended;) {
-        if (next == Stream::Next::failed) return fail(kBadData, redacted(image) + ": " + printable(stream->failure()));
+        if (next == Stream::Next::failed)
+          return fail(kBadData, redacted(image) + ": " + printable(stream->failure()));
         if (next == Stream::Next::interrupted) return static_cast<int>(kOk);
         if (next == Stream::Next::frame) stream->see(listener);
       }
@@ -67,9 +72,12 @@ Run add_ask(CLI::App& app) {
     std::string text;
     const AskResult result = stream->ask(a->question, text);
     if (result.status == Ask::too_long)
-      return fail(kUsage, "the question has more tokens than --question-tokens allows (" + std::to_string(a->model.question_tokens) + ")");
+      return fail(kUsage, "the question has more tokens than --question-tokens allows (" +
+                              std::to_string(a->model.question_tokens) + ")");
     if (a->json)
-      print_json({{"question", a->question}, {"answer", text}, {"frames", stream->session().stats().n_frames_seen},
+      print_json({{"question", a->question},
+                  {"answer", text},
+                  {"frames", stream->session().stats().n_frames_seen},
                   {"finish", result.status == Ask::cut ? "length" : "stop"}});
     else
       std::printf("%s\n", printable(text).c_str());

@@ -19,41 +19,59 @@ struct Question {
 struct Script {
   std::string clip;
   double video_fps = 0;
-  std::vector<Question> questions;      // by time
+  std::vector<Question> questions;  // by time
 };
 
 Result<Script> read_script(const std::string& path) {
   std::ifstream in(path);
   if (!in) return Error{Code::missing, "no such file; is the model folder complete (SHRIKE_MODELS)?", path};
   const Json json = Json::parse(in, nullptr, false);
-  const auto malformed = [&] { return Error{Code::malformed, "is no demo script: clip, video_fps, questions", path}; };
-  if (!json.is_object() || !json.value("clip", Json()).is_string() || !json.value("questions", Json()).is_array()) return malformed();
+  const auto malformed = [&] {
+    return Error{Code::malformed, "is no demo script: clip, video_fps, questions", path};
+  };
+  if (!json.is_object() || !json.value("clip", Json()).is_string() ||
+      !json.value("questions", Json()).is_array())
+    return malformed();
   Script script;
   script.clip = path.substr(0, path.find_last_of('/') + 1) + json["clip"].get<std::string>();
   script.video_fps = json.value("video_fps", 1.0);
   for (const Json& q : json["questions"]) {
-    if (!q.is_object() || !q.value("question", Json()).is_string() || !q.value("expected", Json()).is_string()) return malformed();
-    script.questions.push_back({q.value("at_seconds", 0.0), q["question"], q["expected"], q.value("in_view", false)});
+    if (!q.is_object() || !q.value("question", Json()).is_string() ||
+        !q.value("expected", Json()).is_string())
+      return malformed();
+    script.questions.push_back(
+        {q.value("at_seconds", 0.0), q["question"], q["expected"], q.value("in_view", false)});
   }
-  std::stable_sort(script.questions.begin(), script.questions.end(), [](const Question& a, const Question& b) { return a.at < b.at; });
+  std::stable_sort(script.questions.begin(), script.questions.end(),
+                   [](const Question& a, const Question& b) { return a.at < b.at; });
   return script;
 }
 
 class Demo : public Listener {
  public:
-  Demo(Stream& stream, const Script& script, bool json) : stream_(stream), script_(script), json_(json), progress_(json) {}
+  Demo(Stream& stream, const Script& script, bool json)
+      : stream_(stream), script_(script), json_(json), progress_(json) {}
 
   int run() {
     for (bool over = false; !over;) {
       switch (stream_.next(*this)) {
-        case Stream::Next::waiting: continue;
-        case Stream::Next::frame: break;
-        case Stream::Next::ended: over = true; break;
-        case Stream::Next::interrupted: finish(); return kOk;
-        case Stream::Next::failed: progress_.clear(); return fail(kBadData, printable(stream_.failure()));
+        case Stream::Next::waiting:
+          continue;
+        case Stream::Next::frame:
+          break;
+        case Stream::Next::ended:
+          over = true;
+          break;
+        case Stream::Next::interrupted:
+          finish();
+          return kOk;
+        case Stream::Next::failed:
+          progress_.clear();
+          return fail(kBadData, printable(stream_.failure()));
       }
       const double ahead = over ? 1e18 : stream_.seconds_ahead();
-      while (next_ < script_.questions.size() && script_.questions[next_].at < ahead) ask(script_.questions[next_++]);
+      while (next_ < script_.questions.size() && script_.questions[next_].at < ahead)
+        ask(script_.questions[next_++]);
       if (!over) stream_.see(*this);
     }
     return finish();
@@ -75,14 +93,19 @@ class Demo : public Listener {
     n_gone_right_ += correct && !q.in_view ? 1 : 0;
     progress_.clear();
     if (json_) {
-      print_json({{"at", q.at}, {"question", q.text}, {"answer", text_}, {"expected", q.expected}, {"correct", correct},
+      print_json({{"at", q.at},
+                  {"question", q.text},
+                  {"answer", text_},
+                  {"expected", q.expected},
+                  {"correct", correct},
                   {"in_view", q.in_view}});
       return;
     }
     const Ink ink(stdout);
-    std::printf("  %s  %s%s%s %-42s %-18s %s%s%s\n", clock_text(q.at).c_str(), correct ? ink.good : ink.bad,
-                correct ? "\xE2\x9C\x93" : "\xE2\x9C\x97", ink.off, q.text.c_str(), printable(text_).c_str(), ink.dim,
-                correct ? (q.in_view ? "in view" : "out of view") : ("expected " + q.expected).c_str(), ink.off);
+    std::printf(
+        "  %s  %s%s%s %-42s %-18s %s%s%s\n", clock_text(q.at).c_str(), correct ? ink.good : ink.bad,
+        correct ? "\xE2\x9C\x93" : "\xE2\x9C\x97", ink.off, q.text.c_str(), printable(text_).c_str(), ink.dim,
+        correct ? (q.in_view ? "in view" : "out of view") : ("expected " + q.expected).c_str(), ink.off);
     std::fflush(stdout);
   }
 
@@ -98,8 +121,8 @@ class Demo : public Listener {
       print_json({{"summary", object}});
     } else {
       const Ink ink(stdout);
-      std::printf("\n%s%d of %d answers right%s, %d of %d about what was no longer in view\n", ink.bold, n_right_, n_asked_, ink.off,
-                  n_gone_right_, n_gone_);
+      std::printf("\n%s%d of %d answers right%s, %d of %d about what was no longer in view\n", ink.bold,
+                  n_right_, n_asked_, ink.off, n_gone_right_, n_gone_);
       print_summary(stdout, summary, stream_.session().plan());
     }
     return summary.interrupted || n_right_ * 10 >= n_asked_ * 8 ? kOk : kWrong;
@@ -140,8 +163,8 @@ Run add_demo(CLI::App& app) {
     if (!stream) return fail(stream.error());
     if (!a->json) {
       print_plan(stdout, (*stream)->session().plan());
-      std::printf("\nWatching %s, a frame every %g s\n", script->clip.substr(script->clip.find_last_of('/') + 1).c_str(),
-                  1.0 / script->video_fps);
+      std::printf("\nWatching %s, a frame every %g s\n",
+                  script->clip.substr(script->clip.find_last_of('/') + 1).c_str(), 1.0 / script->video_fps);
     }
     return Demo(**stream, *script, a->json).run();
   };

@@ -8,15 +8,23 @@ namespace shrike::cli {
 
 int exit_code(const Error& error) noexcept {
   switch (error.code) {
-    case Code::usage: return kUsage;
+    case Code::usage:
+      return kUsage;
     case Code::malformed:
-    case Code::unsupported: return kBadData;
-    case Code::missing: return kNoInput;
-    case Code::io: return kIo;
-    case Code::permission: return kNoPermission;
-    case Code::unavailable: return kUnavailable;
-    case Code::resource: return kNoResource;
-    case Code::does_not_fit: return kDoesNotFit;
+    case Code::unsupported:
+      return kBadData;
+    case Code::missing:
+      return kNoInput;
+    case Code::io:
+      return kIo;
+    case Code::permission:
+      return kNoPermission;
+    case Code::unavailable:
+      return kUnavailable;
+    case Code::resource:
+      return kNoResource;
+    case Code::does_not_fit:
+      return kDoesNotFit;
   }
   return kBug;
 }
@@ -25,7 +33,8 @@ std::string error_text(const Error& error) {
   std::string text = printable(error.subject) + ": " + error.rule;
   if (!error.has_numbers) return text;
   if (error.code == Code::does_not_fit && error.subject == "--kv-budget")
-    return text + ": " + bytes_text(error.got) + " is too small, the smallest that works is " + bytes_text(error.allowed);
+    return text + ": " + bytes_text(error.got) + " is too small, the smallest that works is " +
+           bytes_text(error.allowed);
   if (error.code == Code::does_not_fit && error.subject == "--memory")
     return text + " " + bytes_text(error.allowed) + ": it takes " + bytes_text(error.got);
   return text + ": got " + std::to_string(error.got) + ", allowed " + std::to_string(error.allowed);

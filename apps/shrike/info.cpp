@@ -20,12 +20,21 @@ struct Arguments {
 Json scalar_json(const gguf::Value& v) {
   using gguf::ValueType;
   switch (v.type) {
-    case ValueType::string: return std::string(v.text);
-    case ValueType::boolean: return v.bits != 0;
-    case ValueType::f32: return std::bit_cast<float>(static_cast<std::uint32_t>(v.bits));
-    case ValueType::f64: return std::bit_cast<double>(v.bits);
-    case ValueType::i8: case ValueType::i16: case ValueType::i32: case ValueType::i64: return static_cast<std::int64_t>(v.bits);
-    default: return v.bits;
+    case ValueType::string:
+      return std::string(v.text);
+    case ValueType::boolean:
+      return v.bits != 0;
+    case ValueType::f32:
+      return std::bit_cast<float>(static_cast<std::uint32_t>(v.bits));
+    case ValueType::f64:
+      return std::bit_cast<double>(v.bits);
+    case ValueType::i8:
+    case ValueType::i16:
+    case ValueType::i32:
+    case ValueType::i64:
+      return static_cast<std::int64_t>(v.bits);
+    default:
+      return v.bits;
   }
 }
 
@@ -45,7 +54,9 @@ Json value_json(const gguf::Value& v) {
       gguf::Value element;
       element.type = v.element;
       std::memcpy(&element.bits, v.bytes.data() + i * size, size);
-      if (v.element == ValueType::i32) element.bits = static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(element.bits)));
+      if (v.element == ValueType::i32)
+        element.bits =
+            static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(element.bits)));
       shown.push_back(scalar_json(element));
     }
   }
@@ -59,15 +70,30 @@ Json meaning(const gguf::File& file) {
   if (architecture && *architecture == "clip") {
     const Result<VisionConfig> c = read_vision_config(file);
     if (!c) return {{"runs", false}, {"why", error_text(c.error())}};
-    return {{"runs", true}, {"image", c->image_size}, {"patch", c->patch_size}, {"layers", c->n_layers}, {"width", c->dim},
-            {"heads", c->n_heads}, {"feed_forward", c->n_ff}, {"tokens_per_image", c->n_image_tokens()}, {"projection", c->projection_dim}};
+    return {{"runs", true},
+            {"image", c->image_size},
+            {"patch", c->patch_size},
+            {"layers", c->n_layers},
+            {"width", c->dim},
+            {"heads", c->n_heads},
+            {"feed_forward", c->n_ff},
+            {"tokens_per_image", c->n_image_tokens()},
+            {"projection", c->projection_dim}};
   }
   const Result<TextConfig> c = read_text_config(file);
   if (!c) return {{"runs", false}, {"why", error_text(c.error())}};
-  return {{"runs", true}, {"layers", c->n_layers}, {"width", c->dim}, {"heads", c->n_heads}, {"kv_heads", c->n_kv_heads},
-          {"head_dim", c->head_dim}, {"feed_forward", c->n_ff}, {"context", c->n_ctx}, {"vocabulary", c->n_vocab},
+  return {{"runs", true},
+          {"layers", c->n_layers},
+          {"width", c->dim},
+          {"heads", c->n_heads},
+          {"kv_heads", c->n_kv_heads},
+          {"head_dim", c->head_dim},
+          {"feed_forward", c->n_ff},
+          {"context", c->n_ctx},
+          {"vocabulary", c->n_vocab},
           {"rope_base", c->rope_base},
-          {"kv_bytes_per_token", kv::block_bytes(c->head_dim) / kv::kBlockSlots * static_cast<std::size_t>(c->n_layers * c->n_kv_heads)}};
+          {"kv_bytes_per_token", kv::block_bytes(c->head_dim) / kv::kBlockSlots *
+                                     static_cast<std::size_t>(c->n_layers * c->n_kv_heads)}};
 }
 
 Json info_json(const Arguments& a, const MappedFile& map, const gguf::File& file) {
@@ -77,8 +103,12 @@ Json info_json(const Arguments& a, const MappedFile& map, const gguf::File& file
     ++types[dtype_info(t.type).name];
     n_numbers += t.ne[0] * t.ne[1] * t.ne[2] * t.ne[3];
   }
-  Json out = {{"file", file.name()}, {"bytes", file.size_bytes()}, {"sha256", sha256(map.bytes())}, {"gguf", file.version()}};
-  for (const char* key : {"general.architecture", "general.type", "general.name", "tokenizer.ggml.model", "tokenizer.ggml.pre"})
+  Json out = {{"file", file.name()},
+              {"bytes", file.size_bytes()},
+              {"sha256", sha256(map.bytes())},
+              {"gguf", file.version()}};
+  for (const char* key :
+       {"general.architecture", "general.type", "general.name", "tokenizer.ggml.model", "tokenizer.ggml.pre"})
     if (const Result<std::string_view> text = file.string(key)) out[key] = std::string(*text);
   out["tensors"] = file.tensors().size();
   out["types"] = types;
@@ -88,13 +118,16 @@ Json info_json(const Arguments& a, const MappedFile& map, const gguf::File& file
     for (const gguf::Value& v : file.values()) out["keys"][std::string(v.key)] = value_json(v);
   if (a.tensors)
     for (const gguf::TensorInfo& t : file.tensors())
-      out["tensor_list"].push_back({{"name", std::string(t.name)}, {"type", dtype_info(t.type).name},
-                                    {"shape", std::vector<std::uint64_t>(t.ne, t.ne + t.n_dims)}, {"bytes", t.bytes}});
+      out["tensor_list"].push_back({{"name", std::string(t.name)},
+                                    {"type", dtype_info(t.type).name},
+                                    {"shape", std::vector<std::uint64_t>(t.ne, t.ne + t.n_dims)},
+                                    {"bytes", t.bytes}});
   return out;
 }
 
 std::string text_of(const Json& value) {
-  return printable(value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return printable(value.is_string() ? value.get<std::string>()
+                                     : value.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 void print_info(const Json& info) {
@@ -103,11 +136,13 @@ void print_info(const Json& info) {
     if (key == "file") continue;
     if (key == "model" || key == "keys" || key == "types") {
       std::printf("  %s\n", key.c_str());
-      for (const auto& [name, part] : value.items()) std::printf("    %-44s %s\n", printable(name).c_str(), text_of(part).c_str());
+      for (const auto& [name, part] : value.items())
+        std::printf("    %-44s %s\n", printable(name).c_str(), text_of(part).c_str());
     } else if (key == "tensor_list") {
       for (const Json& t : value)
-        std::printf("    %-32s %-6s %-24s %s\n", printable(t["name"].get<std::string>()).c_str(), t["type"].get<std::string>().c_str(),
-                    t["shape"].dump().c_str(), grouped(t["bytes"].get<std::int64_t>()).c_str());
+        std::printf("    %-32s %-6s %-24s %s\n", printable(t["name"].get<std::string>()).c_str(),
+                    t["type"].get<std::string>().c_str(), t["shape"].dump().c_str(),
+                    grouped(t["bytes"].get<std::int64_t>()).c_str());
     } else if (value.is_number_integer() && (key == "bytes" || key == "parameters")) {
       std::printf("  %-22s %s\n", key.c_str(), grouped(value.get<std::int64_t>()).c_str());
     } else {
@@ -127,15 +162,18 @@ Run add_info(CLI::App& app) {
   app.add_flag("--json", a->json, "One object per file, one per line");
   return [a] {
     if (a->files.empty())
-      for (const char* name : {"/perch/perch-f16.gguf", "/perch/mmproj-perch-f16.gguf"}) a->files.push_back(models_folder() + name);
+      for (const char* name : {"/perch/perch-f16.gguf", "/perch/mmproj-perch-f16.gguf"})
+        a->files.push_back(models_folder() + name);
     for (const std::string& path : a->files) {
       const Result<MappedFile> map = MappedFile::open(path);
       if (!map) return fail(map.error());
       const Result<gguf::File> file = gguf::File::parse(map->bytes(), path);
       if (!file) return fail(file.error());
       const Json info = info_json(*a, *map, *file);
-      if (a->json) print_json(info);
-      else print_info(info);
+      if (a->json)
+        print_json(info);
+      else
+        print_info(info);
     }
     return static_cast<int>(kOk);
   };

@@ -13,7 +13,8 @@
 namespace shrike::cli {
 namespace {
 
-constexpr const char* kOverview = R"(Shrike watches a camera with a small multimodal LLM, in memory that is fixed before the first frame.
+constexpr const char* kOverview =
+    R"(Shrike watches a camera with a small multimodal LLM, in memory that is fixed before the first frame.
 
   shrike demo                                          the shipped clip, model and questions
   shrike watch -s clip.mp4 --ask "What is in view now?"
@@ -29,7 +30,8 @@ kernels. Answers and data go to stdout, everything else to stderr. Exit codes ar
 // CLI11 knows no options of two letters behind one dash; the field writes -mm.
 std::vector<std::string> arguments_of(int argc, char** argv) {
   std::vector<std::string> arguments;
-  for (int i = argc - 1; i >= 1; --i) arguments.push_back(std::strcmp(argv[i], "-mm") == 0 ? "--mmproj" : argv[i]);
+  for (int i = argc - 1; i >= 1; --i)
+    arguments.push_back(std::strcmp(argv[i], "-mm") == 0 ? "--mmproj" : argv[i]);
   return arguments;
 }
 
@@ -60,7 +62,7 @@ int run(int argc, char** argv) {
   }
   try {
     app.parse(arguments_of(argc, argv));
-  } catch (const CLI::Success& success) {        // --help, --version
+  } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success) == 0 ? kOk : kUsage;
   } catch (const CLI::ParseError& error) {
     std::string text = error.what();

@@ -22,25 +22,33 @@ void add_model_options(CLI::App& app, ModelArguments& a) {
   app.add_option("-t,--threads", a.threads, "Threads (default: one per processor)");
   add_kv_options(app, a);
   app.add_option("-n,--predict", a.predict, "Tokens that an answer may have")->capture_default_str();
-  app.add_option("--question-tokens", a.question_tokens, "Tokens that a question may have")->capture_default_str();
-  app.add_option("--filter", a.filter, "How frames are resized: bilinear, bicubic, lanczos")->capture_default_str();
+  app.add_option("--question-tokens", a.question_tokens, "Tokens that a question may have")
+      ->capture_default_str();
+  app.add_option("--filter", a.filter, "How frames are resized: bilinear, bicubic, lanczos")
+      ->capture_default_str();
 }
 
 void add_kv_options(CLI::App& app, ModelArguments& a) {
-  app.add_option("--kv-budget", a.kv_budget, "All KV memory there will ever be, 4MiB (default: 4MiB, or what a frame needs)");
-  app.add_option("--kv-policy", a.kv_policy, "What stays when it is full: recent, full, or parts by hand")->capture_default_str();
+  app.add_option("--kv-budget", a.kv_budget,
+                 "All KV memory there will ever be, 4MiB (default: 4MiB, or what a frame needs)");
+  app.add_option("--kv-policy", a.kv_policy, "What stays when it is full: recent, full, or parts by hand")
+      ->capture_default_str();
   app.add_option("-c,--ctx-size", a.context, "Positions in use (default: as the model was trained)");
   app.add_option("--memory", a.memory, "Cap for the whole plan, 64MiB; a plan above it is refused");
   app.add_flag("--mlock", a.mlock, "Keep weights and arena from being swapped or dropped");
 }
 
 void add_source_options(CLI::App& app, SourceArguments& a) {
-  app.add_option("-s,--source", a.source, "Video file, folder of pictures, 0 or /dev/video0, rtsp://..., gst:PIPELINE");
+  app.add_option("-s,--source", a.source,
+                 "Video file, folder of pictures, 0 or /dev/video0, rtsp://..., gst:PIPELINE");
   app.add_option("--video-fps", a.video_fps, "Frames to see a second (default: as the model was trained)");
   app.add_flag("--realtime", a.realtime, "Files: at their own pace, dropping what comes too fast");
   app.add_flag("--loop", a.loop, "Files: start again at the end");
-  app.add_option("--frame-size", a.frame_size, "Largest frame; larger ones are scaled down before they arrive")->capture_default_str();
-  app.add_option("--stall", a.stall, "Without a frame for so long, the capture is restarted")->capture_default_str();
+  app.add_option("--frame-size", a.frame_size,
+                 "Largest frame; larger ones are scaled down before they arrive")
+      ->capture_default_str();
+  app.add_option("--stall", a.stall, "Without a frame for so long, the capture is restarted")
+      ->capture_default_str();
 }
 
 void add_environment_twins(CLI::App& app) {
@@ -94,7 +102,8 @@ Result<SessionOptions> session_options(const ModelArguments& a) {
 Result<SourceOptions> source_options(const SourceArguments& a) {
   SourceOptions o;
   o.argument = a.source;
-  if (a.source.empty()) return Error{Code::usage, "is needed: a video file, a folder, a camera or a URL", "--source"};
+  if (a.source.empty())
+    return Error{Code::usage, "is needed: a video file, a folder, a camera or a URL", "--source"};
   if (a.video_fps < 0 || a.video_fps > 1000)
     return bad("must be above 0 and at most 1000", "--video-fps", std::to_string(a.video_fps));
   o.fps = a.video_fps;

@@ -15,16 +15,16 @@ namespace shrike::cli {
 
 // What several verbs share. Each option has a twin in the environment: --kv-budget is SHRIKE_ARG_KV_BUDGET.
 struct ModelArguments {
-  std::string model, mmproj;                // empty: the shipped pair
+  std::string model, mmproj;  // empty: the shipped pair
   std::string kv_budget, memory;
   std::string kv_policy = "recent";
   int threads = 0, context = 0, predict = 64, question_tokens = 128;
   bool mlock = false;
-  std::string filter = "lanczos";                 // as SmolVLM was trained
+  std::string filter = "lanczos";  // as SmolVLM was trained
 };
 struct SourceArguments {
   std::string source;
-  double video_fps = 0;                     // 0: as the model was trained
+  double video_fps = 0;  // 0: as the model was trained
   bool realtime = false, loop = false;
   std::string frame_size = "1920x1080";
   std::string stall = "20s";
@@ -40,7 +40,8 @@ void add_environment_twins(CLI::App& app);
 [[nodiscard]] Result<SourceOptions> source_options(const SourceArguments& arguments);
 [[nodiscard]] Result<Filter> filter_option(const ModelArguments& arguments);
 
-// The folder of the shipped model: $SHRIKE_MODELS, the installed share/shrike/models, or the source tree's models.
+// The folder of the shipped model: $SHRIKE_MODELS, the installed share/shrike/models, or the source tree's
+// models.
 [[nodiscard]] std::string models_folder();
 
 // The verbs. Each adds its options to `app` and returns what runs it.

@@ -12,9 +12,12 @@ Run add_plan(CLI::App& app) {
     bool json = false;
   };
   auto a = std::make_shared<Arguments>();
-  app.footer("Example:\n  shrike plan --kv-budget 2MiB\n\nExit code 78 when the plan does not fit its budget or cap.");
+  app.footer(
+      "Example:\n  shrike plan --kv-budget 2MiB\n\nExit code 78 when the plan does not fit its budget or "
+      "cap.");
   add_model_options(app, a->model);
-  app.add_option("--frame-size", a->frame_size, "Largest frame that a camera may send")->capture_default_str();
+  app.add_option("--frame-size", a->frame_size, "Largest frame that a camera may send")
+      ->capture_default_str();
   app.add_flag("--json", a->json, "One object on stdout");
   return [a] {
     SourceArguments source;
@@ -30,8 +33,10 @@ Run add_plan(CLI::App& app) {
     options->guests = stream_guests(*from, *side, *filter_option(a->model));
     const Result<Plan> plan = Session::plan(*options);
     if (!plan) return fail(plan.error());
-    if (a->json) print_json(plan_json(*plan));
-    else print_plan(stdout, *plan);
+    if (a->json)
+      print_json(plan_json(*plan));
+    else
+      print_plan(stdout, *plan);
     if (plan->fits()) return static_cast<int>(kOk);
     return fail(plan_error(*plan));
   };

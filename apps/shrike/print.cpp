@@ -14,14 +14,18 @@ namespace {
 bool for_a_person(std::FILE* to) {
   const char* term = std::getenv("TERM");
   const char* no_color = std::getenv("NO_COLOR");
-  return isatty(fileno(to)) && !(no_color != nullptr && *no_color != '\0') && !(term != nullptr && std::strcmp(term, "dumb") == 0);
+  return isatty(fileno(to)) && !(no_color != nullptr && *no_color != '\0') &&
+         !(term != nullptr && std::strcmp(term, "dumb") == 0);
 }
 
 const char* kind_text(PlanRow::Kind kind) {
   switch (kind) {
-    case PlanRow::Kind::arena: return "arena";
-    case PlanRow::Kind::beside: return "beside";
-    case PlanRow::Kind::mapped: return "mapped";
+    case PlanRow::Kind::arena:
+      return "arena";
+    case PlanRow::Kind::beside:
+      return "beside";
+    case PlanRow::Kind::mapped:
+      return "mapped";
   }
   return "";
 }
@@ -51,21 +55,28 @@ void print_plan(std::FILE* to, const Plan& plan) {
   print_row(to, "= one arena", plan.arena_bytes(), "one mapping, taken before the first frame");
   for (const PlanRow& row : plan.rows)
     if (row.kind == PlanRow::Kind::beside) print_row(to, "+ " + row.name, row.bytes, row.from);
-  std::fprintf(to, "  %s%-18s %10s%s  never exceeded%s\n", ink.bold, "= total", bytes_text(signed_bytes(plan.total_bytes())).c_str(),
-               ink.off, plan.memory_max_bytes > 0 ? (", cap " + bytes_text(signed_bytes(plan.memory_max_bytes))).c_str() : "");
+  std::fprintf(
+      to, "  %s%-18s %10s%s  never exceeded%s\n", ink.bold, "= total",
+      bytes_text(signed_bytes(plan.total_bytes())).c_str(), ink.off,
+      plan.memory_max_bytes > 0 ? (", cap " + bytes_text(signed_bytes(plan.memory_max_bytes))).c_str() : "");
   for (const PlanRow& row : plan.rows)
-    if (row.kind == PlanRow::Kind::mapped) print_row(to, "  " + row.name, row.bytes, row.from + ": page cache, reclaimable");
+    if (row.kind == PlanRow::Kind::mapped)
+      print_row(to, "  " + row.name, row.bytes, row.from + ": page cache, reclaimable");
   if (plan.tokens_per_frame > 0)
-    std::fprintf(to, "  a frame is %d tokens, a token %s of KV; remembers %d frames (%d tokens) and keeps %d tokens free for asking\n",
-                 plan.tokens_per_frame, bytes_text(signed_bytes(plan.kv_bytes_per_token)).c_str(), plan.stream_frames_max,
-                 plan.stream_tokens_max, plan.ask_tokens_max);
-  std::fprintf(to, "  smallest --kv-budget that works: %s\n", bytes_text(signed_bytes(plan.kv_budget_min_bytes)).c_str());
+    std::fprintf(to,
+                 "  a frame is %d tokens, a token %s of KV; remembers %d frames (%d tokens) and keeps %d "
+                 "tokens free for asking\n",
+                 plan.tokens_per_frame, bytes_text(signed_bytes(plan.kv_bytes_per_token)).c_str(),
+                 plan.stream_frames_max, plan.stream_tokens_max, plan.ask_tokens_max);
+  std::fprintf(to, "  smallest --kv-budget that works: %s\n",
+               bytes_text(signed_bytes(plan.kv_budget_min_bytes)).c_str());
 }
 
 Json plan_json(const Plan& plan) {
   Json rows = Json::array();
   for (const PlanRow& row : plan.rows)
-    rows.push_back({{"name", row.name}, {"kind", kind_text(row.kind)}, {"bytes", row.bytes}, {"from", row.from}});
+    rows.push_back(
+        {{"name", row.name}, {"kind", kind_text(row.kind)}, {"bytes", row.bytes}, {"from", row.from}});
   return {{"rows", rows},
           {"arena_bytes", plan.arena_bytes()},
           {"beside_bytes", plan.beside_bytes()},
@@ -85,21 +96,28 @@ Json plan_json(const Plan& plan) {
 
 void print_summary(std::FILE* to, const Summary& s, const Plan& plan) {
   const double speed = s.wall_seconds > 0 ? s.stream_seconds / s.wall_seconds : 0;
-  std::fprintf(to, "  frames      %lld seen, %llu dropped, %lld not remembered; %d held, the oldest from %s\n",
+  std::fprintf(to,
+               "  frames      %lld seen, %llu dropped, %lld not remembered; %d held, the oldest from %s\n",
                static_cast<long long>(s.n_frames), static_cast<unsigned long long>(s.source.n_dropped),
-               static_cast<long long>(s.n_refused), s.session.frames_held, clock_text(s.session.oldest_frame_seconds).c_str());
+               static_cast<long long>(s.n_refused), s.session.frames_held,
+               clock_text(s.session.oldest_frame_seconds).c_str());
   if (s.source.n_restarts > 0 || s.source.n_broken > 0)
     std::fprintf(to, "  capture     %llu restarts, %.1f s without frames, %llu broken frames\n",
                  static_cast<unsigned long long>(s.source.n_restarts), s.source.gap_seconds,
                  static_cast<unsigned long long>(s.source.n_broken));
-  std::fprintf(to, "  tokens      %s in, %s out, %s evicted; %d held of at most %d\n", grouped(s.session.n_tokens_in).c_str(),
-               grouped(s.session.n_tokens_out).c_str(), grouped(s.session.n_tokens_evicted).c_str(), s.session.tokens_held,
-               s.session.tokens_max);
-  std::fprintf(to, "  answers     %lld, %.1f ms each (median)\n", static_cast<long long>(s.session.n_questions), s.answer_ms);
-  std::fprintf(to, "  time        %.1f s of video in %.2f s, %.0f x real time; a frame %.1f ms to encode, %.1f ms to remember; first frame after %.0f ms\n",
+  std::fprintf(to, "  tokens      %s in, %s out, %s evicted; %d held of at most %d\n",
+               grouped(s.session.n_tokens_in).c_str(), grouped(s.session.n_tokens_out).c_str(),
+               grouped(s.session.n_tokens_evicted).c_str(), s.session.tokens_held, s.session.tokens_max);
+  std::fprintf(to, "  answers     %lld, %.1f ms each (median)\n",
+               static_cast<long long>(s.session.n_questions), s.answer_ms);
+  std::fprintf(to,
+               "  time        %.1f s of video in %.2f s, %.0f x real time; a frame %.1f ms to encode, %.1f "
+               "ms to remember; first frame after %.0f ms\n",
                s.stream_seconds, s.wall_seconds, speed, s.encode_ms, s.prefill_ms, s.first_frame_ms);
-  std::fprintf(to, "  memory      %s at most, of %s planned (without weights in the page cache and the capture process)\n", bytes_text(s.peak_bytes).c_str(),
-               bytes_text(signed_bytes(plan.total_bytes())).c_str());
+  std::fprintf(
+      to,
+      "  memory      %s at most, of %s planned (without weights in the page cache and the capture process)\n",
+      bytes_text(s.peak_bytes).c_str(), bytes_text(signed_bytes(plan.total_bytes())).c_str());
 }
 
 Json summary_json(const Summary& s, const Plan& plan) {

@@ -30,7 +30,8 @@ void print_summary(std::FILE* to, const Summary& summary, const Plan& plan);
 // One object, one line, at once; broken UTF-8 is replaced, not an error.
 void print_json(const Json& object);
 
-// A status line on a terminal, rewritten in place; nothing where stderr is no terminal. clear() before other output.
+// A status line on a terminal, rewritten in place; nothing where stderr is no terminal. clear() before other
+// output.
 class Progress {
  public:
   explicit Progress(bool quiet);

@@ -1,15 +1,16 @@
 #include "apps/shrike/sha256.hpp"
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <array>
 
 namespace shrike::cli {
 namespace {
 
-// The constants are the first 32 fraction bits of roots of the first primes; computed, they cannot be mistyped.
+// The constants are the first 32 fraction bits of roots of the first primes; computed, they cannot be
+// mistyped.
 struct Constants {
   std::array<std::uint32_t, 64> round{};
   std::array<std::uint32_t, 8> start{};
@@ -19,9 +20,12 @@ struct Constants {
       bool prime = true;
       for (int d = 2; d * d <= candidate; ++d) prime = prime && candidate % d != 0;
       if (!prime) continue;
-      const auto fraction = [](long double x) { return static_cast<std::uint32_t>((x - std::floor(x)) * 4294967296.0L); };
+      const auto fraction = [](long double x) {
+        return static_cast<std::uint32_t>((x - std::floor(x)) * 4294967296.0L);
+      };
       round[static_cast<std::size_t>(n)] = fraction(std::cbrt(static_cast<long double>(candidate)));
-      if (n < 8) start[static_cast<std::size_t>(n)] = fraction(std::sqrt(static_cast<long double>(candidate)));
+      if (n < 8)
+        start[static_cast<std::size_t>(n)] = fraction(std::sqrt(static_cast<long double>(candidate)));
       ++n;
     }
   }
@@ -36,12 +40,15 @@ void compress(std::array<std::uint32_t, 8>& state, const std::byte* block, const
   }
   for (std::size_t i = 16; i < 64; ++i) {
     const std::uint32_t a = w[i - 15], b = w[i - 2];
-    w[i] = w[i - 16] + (std::rotr(a, 7) ^ std::rotr(a, 18) ^ a >> 3) + w[i - 7] + (std::rotr(b, 17) ^ std::rotr(b, 19) ^ b >> 10);
+    w[i] = w[i - 16] + (std::rotr(a, 7) ^ std::rotr(a, 18) ^ a >> 3) + w[i - 7] +
+           (std::rotr(b, 17) ^ std::rotr(b, 19) ^ b >> 10);
   }
-  auto [a, b, d, e, f, g, h, k] = state;        // a b c d e f g h of the standard
+  auto [a, b, d, e, f, g, h, k] = state;  // a b c d e f g h of the standard
   for (std::size_t i = 0; i < 64; ++i) {
-    const std::uint32_t t1 = k + (std::rotr(f, 6) ^ std::rotr(f, 11) ^ std::rotr(f, 25)) + ((f & g) ^ (~f & h)) + c.round[i] + w[i];
-    const std::uint32_t t2 = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & d) ^ (b & d));
+    const std::uint32_t t1 = k + (std::rotr(f, 6) ^ std::rotr(f, 11) ^ std::rotr(f, 25)) +
+                             ((f & g) ^ (~f & h)) + c.round[i] + w[i];
+    const std::uint32_t t2 =
+        (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & d) ^ (b & d));
     k = h, h = g, g = f, f = e + t1, e = d, d = b, b = a, a = t1 + t2;
   }
   const std::uint32_t add[8] = {a, b, d, e, f, g, h, k};
@@ -60,7 +67,8 @@ std::string sha256(std::span<const std::byte> bytes) {
   if (rest > 0) std::memcpy(last, bytes.data() + at, rest);
   last[rest] = std::byte{0x80};
   const std::size_t n = rest < 56 ? 64 : 128;
-  for (std::size_t i = 0; i < 8; ++i) last[n - 1 - i] = static_cast<std::byte>((static_cast<std::uint64_t>(bytes.size()) * 8) >> (8 * i));
+  for (std::size_t i = 0; i < 8; ++i)
+    last[n - 1 - i] = static_cast<std::byte>((static_cast<std::uint64_t>(bytes.size()) * 8) >> (8 * i));
   for (std::size_t block = 0; block < n; block += 64) compress(state, last + block, constants);
   std::string text;
   for (const std::uint32_t word : state)

@@ -1,7 +1,7 @@
 #include "apps/shrike/signals.hpp"
 
-#include <csignal>
 #include <unistd.h>
+#include <csignal>
 
 namespace shrike::cli {
 namespace {
@@ -17,7 +17,7 @@ void on_signal(int signal) {
 
 void catch_signals() noexcept {
   struct sigaction action {};
-  action.sa_handler = on_signal;      // without SA_RESTART: who waits for a frame wakes up
+  action.sa_handler = on_signal;  // without SA_RESTART: who waits for a frame wakes up
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }

@@ -13,7 +13,7 @@ namespace shrike::cli {
 namespace {
 
 constexpr std::size_t kMediansMax = 4096;
-constexpr std::int64_t kWaitNs = 200'000'000;      // how long a Ctrl-C may go unseen at most
+constexpr std::int64_t kWaitNs = 200'000'000;  // how long a Ctrl-C may go unseen at most
 std::int64_t process_start_ns = 0;
 
 // The rate that the model was trained on, wanted before the session is laid out.
@@ -32,8 +32,10 @@ double median_ms(std::vector<std::int64_t>& ns) {
 }
 
 void note(std::vector<std::int64_t>& ns, std::size_t n, std::int64_t value) {
-  if (ns.size() < kMediansMax) ns.push_back(value);
-  else ns[n % kMediansMax] = value;
+  if (ns.size() < kMediansMax)
+    ns.push_back(value);
+  else
+    ns[n % kMediansMax] = value;
 }
 
 }  // namespace
@@ -48,18 +50,22 @@ Result<int> image_side(const std::string& mmproj_path) {
 
 std::vector<SessionOptions::Guest> stream_guests(const SourceOptions& source, int side, Filter filter) {
   const std::string extent = std::to_string(source.width_max) + "x" + std::to_string(source.height_max);
-  return {{"preprocess", Preprocessor::bytes_needed(source.width_max, source.height_max, side, filter), true, "taps for frames up to " + extent},
-          {"camera ring", Source::ring_bytes(source), false, std::to_string(source.n_slots) + " frames up to " + extent + ", shared with the capture process"}};
+  return {{"preprocess", Preprocessor::bytes_needed(source.width_max, source.height_max, side, filter), true,
+           "taps for frames up to " + extent},
+          {"camera ring", Source::ring_bytes(source), false,
+           std::to_string(source.n_slots) + " frames up to " + extent + ", shared with the capture process"}};
 }
 
 Error plan_error(const Plan& plan) {
   if (!plan.kv_fits())
-    return {Code::does_not_fit, "one frame and one question need more", "--kv-budget", static_cast<std::int64_t>(plan.kv_budget_bytes),
+    return {Code::does_not_fit, "one frame and one question need more", "--kv-budget",
+            static_cast<std::int64_t>(plan.kv_budget_bytes),
             static_cast<std::int64_t>(plan.kv_budget_min_bytes)};
   if (!plan.context_fits())
-    return {Code::does_not_fit, "too few positions for one frame and one question", "--ctx-size", plan.context_max, plan.context_min};
-  return {Code::does_not_fit, "the plan does not fit into", "--memory", static_cast<std::int64_t>(plan.total_bytes()),
-          static_cast<std::int64_t>(plan.memory_max_bytes)};
+    return {Code::does_not_fit, "too few positions for one frame and one question", "--ctx-size",
+            plan.context_max, plan.context_min};
+  return {Code::does_not_fit, "the plan does not fit into", "--memory",
+          static_cast<std::int64_t>(plan.total_bytes()), static_cast<std::int64_t>(plan.memory_max_bytes)};
 }
 
 void note_start() noexcept { process_start_ns = monotonic_ns(); }
@@ -86,9 +92,11 @@ Result<std::unique_ptr<Stream>> Stream::open(const ModelArguments& model, const 
     return session.error();
   }
   stream->session_ = std::move(session).value();
-  stream->preprocess_ = std::make_unique<Preprocessor>(stream->session_->runtime().kernels(), stream->session_->guest_memory("preprocess"),
+  stream->preprocess_ = std::make_unique<Preprocessor>(stream->session_->runtime().kernels(),
+                                                       stream->session_->guest_memory("preprocess"),
                                                        from.width_max, from.height_max, side, filter);
-  for (auto* times : {&stream->encode_ns_, &stream->prefill_ns_, &stream->answer_ns_}) times->reserve(kMediansMax);
+  for (auto* times : {&stream->encode_ns_, &stream->prefill_ns_, &stream->answer_ns_})
+    times->reserve(kMediansMax);
   return stream;
 }
 
@@ -108,11 +116,18 @@ Stream::Next Stream::next(Listener& listener) {
       return Next::interrupted;
     }
     switch (source_->take(frame_, kWaitNs)) {
-      case Take::frame: in_hand_ = true; return Next::frame;
-      case Take::waiting: return Next::waiting;
-      case Take::restarted: listener.event(seconds(), source_->note()); break;
-      case Take::ended: return Next::ended;
-      case Take::failed: return Next::failed;
+      case Take::frame:
+        in_hand_ = true;
+        return Next::frame;
+      case Take::waiting:
+        return Next::waiting;
+      case Take::restarted:
+        listener.event(seconds(), source_->note());
+        break;
+      case Take::ended:
+        return Next::ended;
+      case Take::failed:
+        return Next::failed;
     }
   }
 }
@@ -132,11 +147,13 @@ void Stream::see(Listener& listener) {
   summary_.stream_seconds = seconds;
   note(encode_ns_, n_timed_, result.encode_ns);
   note(prefill_ns_, n_timed_++, result.prefill_ns);
-  if (summary_.first_frame_ms == 0) summary_.first_frame_ms = static_cast<double>(monotonic_ns() - start_ns_) * 1e-6;
+  if (summary_.first_frame_ms == 0)
+    summary_.first_frame_ms = static_cast<double>(monotonic_ns() - start_ns_) * 1e-6;
   if (result.status == See::memory_full) {
     ++summary_.n_refused;
     if (!full_told_)
-      listener.event(seconds, "memory full: later frames are not remembered; --kv-policy recent makes room instead");
+      listener.event(seconds,
+                     "memory full: later frames are not remembered; --kv-policy recent makes room instead");
     full_told_ = true;
   }
   const ProcessMemory memory = process_memory();

@@ -41,7 +41,8 @@ Writes to the folder OUT
 
 class Trace {
  public:
-  Trace(const Arguments& a, Runtime& runtime) : a_(a), r_(runtime), dim_(runtime.text_config().dim), n_vocab_(runtime.text_config().n_vocab) {}
+  Trace(const Arguments& a, Runtime& runtime)
+      : a_(a), r_(runtime), dim_(runtime.text_config().dim), n_vocab_(runtime.text_config().n_vocab) {}
 
   Status run() {
     SHRIKE_TRY_VOID(read_pictures());
@@ -78,13 +79,15 @@ class Trace {
     const ImageInput image = r_.image_input();
     SHRIKE_TRY(const Filter filter, filter_option(a_.model));
     SHRIKE_TRY(const std::unique_ptr<Source> from, Source::open(source));
-    std::vector<std::byte> scratch(Preprocessor::bytes_needed(source.width_max, source.height_max, image.side, filter) + 64);
+    std::vector<std::byte> scratch(
+        Preprocessor::bytes_needed(source.width_max, source.height_max, image.side, filter) + 64);
     std::byte* memory = scratch.data() + (64 - reinterpret_cast<std::uintptr_t>(scratch.data()) % 64) % 64;
     Preprocessor preprocess(r_.kernels(), memory, source.width_max, source.height_max, image.side, filter);
     Frame frame;
     for (;;) {
       const Take take = from->take(frame, 1'000'000'000);
-      if (take == Take::failed || take == Take::ended) return Error{Code::malformed, "is no picture that can be read", file};
+      if (take == Take::failed || take == Take::ended)
+        return Error{Code::malformed, "is no picture that can be read", file};
       if (take == Take::frame) break;
     }
     const bool good = preprocess(frame, image);
@@ -104,10 +107,13 @@ class Trace {
       for (int c = 0; c < 3; ++c) image.planes[c * n + i] = pixels[static_cast<std::size_t>(3 * i + c)];
     const int n_rows = r_.vision_config()->n_image_tokens();
     const std::string k = std::to_string(n_pictures_++);
-    SHRIKE_TRY_VOID(write_npy(path("pixels_" + k + ".npy"), std::vector<std::int64_t>{image.side, image.side, 3}, std::span<const float>(pixels)));
+    SHRIKE_TRY_VOID(write_npy(path("pixels_" + k + ".npy"),
+                              std::vector<std::int64_t>{image.side, image.side, 3},
+                              std::span<const float>(pixels)));
     const float* rows = r_.encode_image();
     const std::size_t size = static_cast<std::size_t>(n_rows) * static_cast<std::size_t>(dim_);
-    SHRIKE_TRY_VOID(write_npy(path("embd_" + k + ".npy"), std::vector<std::int64_t>{n_rows, dim_}, std::span<const float>(rows, size)));
+    SHRIKE_TRY_VOID(write_npy(path("embd_" + k + ".npy"), std::vector<std::int64_t>{n_rows, dim_},
+                              std::span<const float>(rows, size)));
     image_rows_.insert(image_rows_.end(), rows, rows + size);
     return ok();
   }
@@ -135,20 +141,24 @@ class Trace {
         std::int32_t id = 0;
         const auto [after, error] = std::from_chars(at, end, id);
         if (error != std::errc{} || (after < end && *after != ',' && *after != ' '))
-          return Error{Code::usage, "is no list of ids; write 1,2,3 or name an .npy file", "--tokens " + a_.tokens};
+          return Error{Code::usage, "is no list of ids; write 1,2,3 or name an .npy file",
+                       "--tokens " + a_.tokens};
         ids.push_back(id);
         at = after + 1;
       }
     }
     const int rows = r_.vision_config() != nullptr ? r_.vision_config()->n_image_tokens() : 0;
     for (const std::int32_t id : ids) {
-      if (id >= n_vocab_) return Error{Code::usage, "names a token beyond the vocabulary", "--tokens", id, n_vocab_ - 1};
-      if (id >= 0) add_token(id);
-      else add_image_position(-1 - id);
+      if (id >= n_vocab_)
+        return Error{Code::usage, "names a token beyond the vocabulary", "--tokens", id, n_vocab_ - 1};
+      if (id >= 0)
+        add_token(id);
+      else
+        add_image_position(-1 - id);
     }
     if (n_image_positions_ != n_pictures_ * rows)
-      return Error{Code::usage, "has another number of picture positions than the pictures have rows", "--tokens", n_image_positions_,
-                   n_pictures_ * rows};
+      return Error{Code::usage, "has another number of picture positions than the pictures have rows",
+                   "--tokens", n_image_positions_, n_pictures_ * rows};
     return ok();
   }
 
@@ -163,17 +173,19 @@ class Trace {
       for (int i = 0; i < n; ++i) add_token(ids[static_cast<std::size_t>(i)]);
       if (at == std::string_view::npos) {
         if (picture == n_pictures_) return ok();
-        return Error{Code::usage, "has another number of <__media__> than there are pictures", "--prompt", picture, n_pictures_};
+        return Error{Code::usage, "has another number of <__media__> than there are pictures", "--prompt",
+                     picture, n_pictures_};
       }
       rest.remove_prefix(at + kMedia.size());
-      if (picture >= n_pictures_) continue;      // told at the end, with the number
+      if (picture >= n_pictures_) continue;  // told at the end, with the number
       add_picture(picture);
     }
   }
 
   // One tile, as in a stream: <fake_token_around_image><global-img>[rows]<fake_token_around_image>
   void add_picture(int picture) {
-    const TokenId around = r_.tokenizer().find("<fake_token_around_image>"), global = r_.tokenizer().find("<global-img>");
+    const TokenId around = r_.tokenizer().find("<fake_token_around_image>"),
+                  global = r_.tokenizer().find("<global-img>");
     if (around >= 0) add_token(around);
     if (global >= 0) add_token(global);
     for (int k = 0; k < r_.vision_config()->n_image_tokens(); ++k) add_image_position(picture);
@@ -184,12 +196,13 @@ class Trace {
     std::vector<std::int32_t> ids;
     std::size_t image = 0;
     for (const PromptToken& t : prompt_) ids.push_back(t.token >= 0 ? t.token : -1 - picture_of_[image++]);
-    return write_npy(path("tokens.npy"), std::vector<std::int64_t>{static_cast<std::int64_t>(ids.size())}, std::span<const std::int32_t>(ids));
+    return write_npy(path("tokens.npy"), std::vector<std::int64_t>{static_cast<std::int64_t>(ids.size())},
+                     std::span<const std::int32_t>(ids));
   }
 
   Status prefill() {
     std::vector<float> logits;
-    if (a_.all_logits) {      // row by row: logits are kept of one chunk only
+    if (a_.all_logits) {  // row by row: logits are kept of one chunk only
       for (const PromptToken& token : prompt_) {
         r_.run({&token, 1}, image_rows_.data(), true);
         logits.insert(logits.end(), r_.logits(), r_.logits() + n_vocab_);
@@ -199,7 +212,8 @@ class Trace {
       logits.assign(r_.logits(), r_.logits() + n_vocab_);
     }
     const std::int64_t n_rows = static_cast<std::int64_t>(logits.size()) / n_vocab_;
-    SHRIKE_TRY_VOID(write_npy(path("logits.npy"), std::vector<std::int64_t>{n_rows, n_vocab_}, std::span<const float>(logits)));
+    SHRIKE_TRY_VOID(write_npy(path("logits.npy"), std::vector<std::int64_t>{n_rows, n_vocab_},
+                              std::span<const float>(logits)));
     return a_.evidence ? write_evidence() : ok();
   }
 
@@ -213,13 +227,17 @@ class Trace {
         for (int c = 0; c < 2; ++c) {
           const kv::RowSums& s = shown.rows[2 * head + c];
           const float n = static_cast<float>(std::max(1, s.n_rows));
-          entropy.insert(entropy.end(), {static_cast<float>(s.n_rows), s.entropy / n, s.class_entropy[0] / n, s.class_entropy[1] / n});
+          entropy.insert(entropy.end(), {static_cast<float>(s.n_rows), s.entropy / n, s.class_entropy[0] / n,
+                                         s.class_entropy[1] / n});
         }
         const float* row = shown.mass + static_cast<std::ptrdiff_t>(head) * shape.slots_max();
         mass.insert(mass.end(), row, row + n_slots);
       }
-    SHRIKE_TRY_VOID(write_npy(path("entropy.npy"), std::vector<std::int64_t>{shape.n_layers, shape.n_kv_heads, 2, 4}, std::span<const float>(entropy)));
-    return write_npy(path("mass.npy"), std::vector<std::int64_t>{shape.n_layers, shape.n_kv_heads, n_slots}, std::span<const float>(mass));
+    SHRIKE_TRY_VOID(write_npy(path("entropy.npy"),
+                              std::vector<std::int64_t>{shape.n_layers, shape.n_kv_heads, 2, 4},
+                              std::span<const float>(entropy)));
+    return write_npy(path("mass.npy"), std::vector<std::int64_t>{shape.n_layers, shape.n_kv_heads, n_slots},
+                     std::span<const float>(mass));
   }
 
   Status decode() {
@@ -233,8 +251,10 @@ class Trace {
       if (step + 1 < a_.steps) r_.run({&next, 1}, nullptr, true);
     }
     const std::int64_t n = static_cast<std::int64_t>(tokens.size());
-    SHRIKE_TRY_VOID(write_npy(path("greedy.npy"), std::vector<std::int64_t>{n}, std::span<const std::int32_t>(tokens)));
-    return write_npy(path("steps.npy"), std::vector<std::int64_t>{n, n_vocab_}, std::span<const float>(steps));
+    SHRIKE_TRY_VOID(
+        write_npy(path("greedy.npy"), std::vector<std::int64_t>{n}, std::span<const std::int32_t>(tokens)));
+    return write_npy(path("steps.npy"), std::vector<std::int64_t>{n, n_vocab_},
+                     std::span<const float>(steps));
   }
 
   const Arguments& a_;
@@ -254,24 +274,31 @@ Run add_trace(CLI::App& app) {
   app.add_option("-m,--model", a->model.model, "Text model, a GGUF file (default: the shipped perch)");
   app.add_option("--mmproj", a->model.mmproj, "Vision file of the model, a GGUF file; also -mm");
   app.add_option("-t,--threads", a->model.threads, "Threads (default: one per processor)");
-  app.add_option("--tokens", a->tokens, "The prompt as ids, 1,2,3, or an .npy file of int32; below 0: -1-k is a row of picture k");
+  app.add_option("--tokens", a->tokens,
+                 "The prompt as ids, 1,2,3, or an .npy file of int32; below 0: -1-k is a row of picture k");
   app.add_option("--prompt", a->prompt, "The prompt as text; <__media__> stands for a picture");
   app.add_option("--image", a->images, "A picture file; may come several times")->allow_extra_args(false);
-  app.add_option("--pixels", a->pixels, "A picture as an .npy file, f32 [side, side, 3], preprocessed; may come several times")
+  app.add_option("--pixels", a->pixels,
+                 "A picture as an .npy file, f32 [side, side, 3], preprocessed; may come several times")
       ->allow_extra_args(false);
-  app.add_option("-n,--predict", a->steps, "Greedy steps behind the prompt")->capture_default_str()->check(CLI::Range(1, 4096));
+  app.add_option("-n,--predict", a->steps, "Greedy steps behind the prompt")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 4096));
   app.add_flag("--all-logits", a->all_logits, "Logits of every prompt position");
-  app.add_flag("--evidence", a->evidence, "What attention shows of the prompt's last chunk: entropies and column mass");
-  app.add_option("--filter", a->model.filter, "How pictures are resized: bilinear, bicubic, lanczos")->capture_default_str();
+  app.add_flag("--evidence", a->evidence,
+               "What attention shows of the prompt's last chunk: entropies and column mass");
+  app.add_option("--filter", a->model.filter, "How pictures are resized: bilinear, bicubic, lanczos")
+      ->capture_default_str();
   app.add_option("-o,--out", a->out, "Folder for the files; made if it is not there")->required();
   return [a] {
-    if (a->tokens.empty() == a->prompt.empty()) return fail(kUsage, "give --tokens or --prompt, one of them (see shrike trace --help)");
+    if (a->tokens.empty() == a->prompt.empty())
+      return fail(kUsage, "give --tokens or --prompt, one of them (see shrike trace --help)");
     Result<SessionOptions> options = session_options(a->model);
     if (!options) return fail(options.error());
     if (options->mmproj_path.empty() && !(a->images.empty() && a->pixels.empty()))
       return fail(kUsage, "--mmproj: pictures need the vision file of the model");
     options->kv_policy = "full";
-    options->kv_budget_bytes = std::size_t{1} << 40;      // as much as the whole context can use
+    options->kv_budget_bytes = std::size_t{1} << 40;  // as much as the whole context can use
     options->question_tokens_max = 1;
     options->answer_tokens_max = a->steps;
     options->evidence = a->evidence;

@@ -10,7 +10,8 @@ namespace {
 // The number in front and the rest behind it; empty when there is none. Finite and not negative.
 std::optional<double> leading_number(std::string_view& text) {
   double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (error != std::errc{} || !std::isfinite(number) || number < 0) return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
@@ -28,13 +29,19 @@ std::optional<std::int64_t> parse_bytes(std::string_view text) {
   const std::optional<double> number = leading_number(text);
   if (!number) return std::nullopt;
   std::string unit = lower(text);
-  if (unit.ends_with("ib")) unit.resize(unit.size() - 2);
-  else if (unit.ends_with("b")) unit.resize(unit.size() - 1);
+  if (unit.ends_with("ib"))
+    unit.resize(unit.size() - 2);
+  else if (unit.ends_with("b"))
+    unit.resize(unit.size() - 1);
   double factor = 0;
-  if (unit.empty()) factor = 1;
-  else if (unit == "k") factor = 1024.0;
-  else if (unit == "m") factor = 1024.0 * 1024;
-  else if (unit == "g") factor = 1024.0 * 1024 * 1024;
+  if (unit.empty())
+    factor = 1;
+  else if (unit == "k")
+    factor = 1024.0;
+  else if (unit == "m")
+    factor = 1024.0 * 1024;
+  else if (unit == "g")
+    factor = 1024.0 * 1024 * 1024;
   const double bytes = *number * factor;
   if (factor == 0 || bytes < 1 || bytes > 1e15) return std::nullopt;
   return static_cast<std::int64_t>(bytes);
@@ -88,7 +95,8 @@ std::string clock_text(double seconds) {
 
 std::string grouped(std::int64_t number) {
   std::string digits = std::to_string(number < 0 ? -number : number);
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<std::size_t>(at), 1, ',');
   return number < 0 ? "-" + digits : digits;
 }
 

@@ -29,7 +29,7 @@ constexpr const char* kExamples = R"(Examples:
 // When to ask: at times of the stream, or every so often, and once more at the end.
 struct Schedule {
   double every = 0;
-  std::vector<double> at;       // ascending
+  std::vector<double> at;  // ascending
   bool at_end = false;
   std::size_t next_at = 0;
   double next_every = 0;
@@ -57,7 +57,8 @@ Result<Schedule> schedule_of(const Arguments& a) {
   std::sort(s.at.begin(), s.at.end());
   if (a.at.empty()) {
     const std::optional<double> seconds = parse_seconds(a.every.empty() ? "2s" : a.every);
-    if (!seconds || *seconds <= 0) return Error{Code::usage, "is no time above 0; write 2s, 500ms or 1m", "--every " + a.every};
+    if (!seconds || *seconds <= 0)
+      return Error{Code::usage, "is no time above 0; write 2s, 500ms or 1m", "--every " + a.every};
     s.every = *seconds;
   }
   return s;
@@ -71,11 +72,16 @@ class Watch : public Listener {
   int run() {
     for (;;) {
       switch (stream_.next(*this)) {
-        case Stream::Next::waiting: continue;
-        case Stream::Next::frame: break;
-        case Stream::Next::interrupted: return finish(false, kOk);
-        case Stream::Next::ended: return finish(true, kOk);
-        case Stream::Next::failed: return failed();
+        case Stream::Next::waiting:
+          continue;
+        case Stream::Next::frame:
+          break;
+        case Stream::Next::interrupted:
+          return finish(false, kOk);
+        case Stream::Next::ended:
+          return finish(true, kOk);
+        case Stream::Next::failed:
+          return failed();
       }
       while (schedule_.due_before(stream_.seconds_ahead())) {
         round();
@@ -93,7 +99,8 @@ class Watch : public Listener {
     if (a_.json || !progress_wanted()) return;
     const SessionStats stats = stream_.session().stats();
     progress_.show(clock_text(seconds) + "  " + std::to_string(stats.n_frames_seen) + " frames, " +
-                   std::to_string(stats.frames_held) + " held since " + clock_text(stats.oldest_frame_seconds));
+                   std::to_string(stats.frames_held) + " held since " +
+                   clock_text(stats.oldest_frame_seconds));
   }
 
   void event(double seconds, const std::string& text) override {
@@ -114,10 +121,11 @@ class Watch : public Listener {
         continue;
       }
       progress_.clear();
-      if (a_.json) print_answer(q, result);
+      if (a_.json)
+        print_answer(q, result);
       else {
-        std::printf("%s  %s \xE2\x86\x92 %s%s\n", clock_text(stream_.seconds()).c_str(), a_.ask[q].c_str(), printable(text_).c_str(),
-                    result.status == Ask::cut ? " ..." : "");
+        std::printf("%s  %s \xE2\x86\x92 %s%s\n", clock_text(stream_.seconds()).c_str(), a_.ask[q].c_str(),
+                    printable(text_).c_str(), result.status == Ask::cut ? " ..." : "");
         std::fflush(stdout);
       }
     }
@@ -149,7 +157,8 @@ class Watch : public Listener {
   // The stream is over: what was still to be asked is asked now, then the summary.
   int finish(bool ask_more, int code) {
     const bool nothing_yet = stream_.session().stats().n_frames_seen == 0;
-    if (ask_more && !nothing_yet && (schedule_.next_at < schedule_.at.size() || schedule_.at_end || schedule_.every > 0) &&
+    if (ask_more && !nothing_yet &&
+        (schedule_.next_at < schedule_.at.size() || schedule_.at_end || schedule_.every > 0) &&
         !asked_since_frame_)
       round();
     progress_.clear();
@@ -191,7 +200,8 @@ Run add_watch(CLI::App& app) {
   add_source_options(app, a->source);
   app.add_option("-a,--ask", a->ask, "A standing question; may come several times")->allow_extra_args(false);
   app.add_option("--every", a->every, "Ask so often in the stream's time: 2s, 500ms, 1m (default: 2s)");
-  app.add_option("--at", a->at, "Ask at that time of the stream: 01:07, 67s, end; may come several times")->allow_extra_args(false);
+  app.add_option("--at", a->at, "Ask at that time of the stream: 01:07, 67s, end; may come several times")
+      ->allow_extra_args(false);
   app.add_option("--frames", a->frames, "Stop after so many frames")->check(CLI::NonNegativeNumber);
   app.add_flag("--json", a->json, "One object per line on stdout");
   app.add_flag("-q,--quiet", a->quiet, "No plan, no progress, no summary");

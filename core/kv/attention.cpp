@@ -32,8 +32,9 @@ void Attention::lay_out(Arena& arena, const Memory::Shape& shape, int group, int
   modality_ = arena.take<std::uint8_t>("attention", static_cast<std::size_t>(shape.n_kv_heads * columns_));
 }
 
-void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& memory, int layer, const float* q, float* out,
-                       int n_rows, const Modality* query_class, Evidence* evidence) noexcept {
+void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
+                       const float* q, float* out, int n_rows, const Modality* query_class,
+                       Evidence* evidence) noexcept {
   const int n_kv_heads = memory.shape().n_kv_heads;
   const int n_panels = div_ceil(n_rows, panel_rows_);
   if (evidence != nullptr) {
@@ -89,8 +90,8 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
 }
 
 // scores[row * group + g][column] = (q turned by its distance) . key / sqrt(head_dim)
-void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q, int n_chunk,
-                       int thread) noexcept {
+void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
+                       int n_chunk, int thread) noexcept {
   const int n_heads = memory.shape().n_kv_heads * group_;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
   const int first_position = memory.next_position() - n_chunk + panel.first_row;
@@ -102,7 +103,9 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
     for (int row = 0; row < panel.n_rows; ++row) {
       // A row before this block sees none of it; its scores are cut off later, any turn will do.
       const int distance = std::max(0, first_position + row - ref.base);
-      const float* from = q + (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + panel.kv_head * group_) * head_dim_;
+      const float* from =
+          q +
+          (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + panel.kv_head * group_) * head_dim_;
       for (int g = 0; g < group_; ++g)
         memory.rope().turn(turned + static_cast<std::ptrdiff_t>(row * group_ + g) * head_dim_,
                            from + static_cast<std::ptrdiff_t>(g) * head_dim_, distance, head_dim_);
@@ -123,7 +126,8 @@ void Attention::weigh(const Kernels& kernels, const Panel& panel, int n_chunk, i
         kernels.softmax(p, visible);
       } else {
         RowEvidence shown;
-        kernels.softmax_evidence(p, modality_ + static_cast<std::ptrdiff_t>(panel.kv_head) * columns_, visible, &shown);
+        kernels.softmax_evidence(p, modality_ + static_cast<std::ptrdiff_t>(panel.kv_head) * columns_,
+                                 visible, &shown);
         RowSums& sums = rows[static_cast<int>(query_class[panel.first_row + row])];
         ++sums.n_rows;
         sums.entropy += shown.entropy;
@@ -148,14 +152,16 @@ void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& p
   for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
     const int n_keys = std::min(ref.n_live(), panel.n_columns - column);
     if (n_keys <= 0) break;
-    kernels.attn_mix_f16(mixed, head_dim_, scores_of(thread) + column, columns_, n, memory.pool().value(ref.block, ref.first),
-                         head_dim_, n_keys, head_dim_);
+    kernels.attn_mix_f16(mixed, head_dim_, scores_of(thread) + column, columns_, n,
+                         memory.pool().value(ref.block, ref.first), head_dim_, n_keys, head_dim_);
     column += n_keys;
   }
   for (int row = 0; row < panel.n_rows; ++row)
-    std::memcpy(out + (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + panel.kv_head * group_) * head_dim_,
-                mixed + static_cast<std::ptrdiff_t>(row) * group_ * head_dim_,
-                static_cast<std::size_t>(group_ * head_dim_) * sizeof(float));
+    std::memcpy(
+        out + (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + panel.kv_head * group_) *
+                  head_dim_,
+        mixed + static_cast<std::ptrdiff_t>(row) * group_ * head_dim_,
+        static_cast<std::size_t>(group_ * head_dim_) * sizeof(float));
 }
 
 }  // namespace shrike::kv

@@ -7,19 +7,20 @@
 
 namespace shrike::kv {
 
-// A block is 16 slots of one (layer, kv head): keys [16][head_dim] and values [16][head_dim] in f16, and a fact sheet a slot.
+// A block is 16 slots of one (layer, kv head): keys [16][head_dim] and values [16][head_dim] in f16, and a
+// fact sheet a slot.
 inline constexpr int kBlockSlots = 16;
 
-enum class Modality : std::uint8_t { text = 0, image = 1 };      // numbered as the evidence kernels expect
+enum class Modality : std::uint8_t { text = 0, image = 1 };  // numbered as the evidence kernels expect
 
-enum Flags : std::uint8_t { kPinned = 1 };                       // never leaves: the opening words, attention sinks
+enum Flags : std::uint8_t { kPinned = 1 };  // never leaves: the opening words, attention sinks
 
-inline constexpr std::int32_t kNoFrame = -1;                     // text outside any frame
+inline constexpr std::int32_t kNoFrame = -1;  // text outside any frame
 
 // What is known of a token when it comes, the same in every layer and head.
 struct TokenFacts {
-  std::int32_t frame = kNoFrame;      // which frame it came with, counted from 0
-  std::uint8_t i = 0, j = 0;          // row and column of an image token in its grid
+  std::int32_t frame = kNoFrame;  // which frame it came with, counted from 0
+  std::uint8_t i = 0, j = 0;      // row and column of an image token in its grid
   Modality modality = Modality::text;
   std::uint8_t flags = 0;
 };
@@ -27,8 +28,9 @@ struct TokenFacts {
 // What is known of a slot.
 struct SlotFacts {
   TokenFacts token;
-  std::uint16_t offset = 0;           // position - base of its block: the angle its key was rotated by, once and for ever
-  std::uint16_t merged = 1;           // tokens that it stands for
+  std::uint16_t offset =
+      0;  // position - base of its block: the angle its key was rotated by, once and for ever
+  std::uint16_t merged = 1;  // tokens that it stands for
   float score = 0;
 };
 static_assert(sizeof(SlotFacts) == 16);
@@ -37,7 +39,7 @@ static_assert(sizeof(SlotFacts) == 16);
 //
 //   position of slot s = base + facts[s].offset          moving a whole block in time is changing its base
 struct BlockRef {
-  std::uint32_t block = 0;            // index into the pool
+  std::uint32_t block = 0;  // index into the pool
   std::int32_t base = 0;
   std::uint8_t first = 0;
   std::uint8_t end = 0;

@@ -7,8 +7,8 @@
 
 namespace shrike::kv {
 
-// A block keeps at least one live slot and a table at most n_ctx of them, but a table of one-slot blocks is repacked
-// long before; twice what dense blocks need, and some, is where repacking must have happened.
+// A block keeps at least one live slot and a table at most n_ctx of them, but a table of one-slot blocks is
+// repacked long before; twice what dense blocks need, and some, is where repacking must have happened.
 int Memory::Shape::blocks_per_table() const noexcept {
   return std::min(n_blocks, 2 * div_ceil(slots_max(), kBlockSlots) + 4);
 }
@@ -53,9 +53,11 @@ int Memory::n_live(int layer, int kv_head) const noexcept {
   return n;
 }
 
-// --- appending ----------------------------------------------------------------------------------------------------
+// --- appending
+// ----------------------------------------------------------------------------------------------------
 
-// Slots behind the last one of a table that may still be used: the block has them, and their offsets are in range.
+// Slots behind the last one of a table that may still be used: the block has them, and their offsets are in
+// range.
 int Memory::n_open(const Table& table) const noexcept {
   if (table.n_blocks == 0) return 0;
   const BlockRef& last = table.blocks[table.n_blocks - 1];
@@ -92,13 +94,15 @@ void Memory::append(std::span<const TokenFacts> tokens) noexcept {
       }
       BlockRef& ref = table.blocks[table.n_blocks - 1];
       const int offset = next_position_ + row - ref.base;
-      pool_.facts(ref.block, ref.end++) = {tokens[static_cast<std::size_t>(row)], static_cast<std::uint16_t>(offset), 1, 0.0f};
+      pool_.facts(ref.block, ref.end++) = {tokens[static_cast<std::size_t>(row)],
+                                           static_cast<std::uint16_t>(offset), 1, 0.0f};
     }
   }
   next_position_ += n;
 }
 
-void Memory::store(const Kernels& kernels, int layer, int kv_head, int row, float* key, const float* value) noexcept {
+void Memory::store(const Kernels& kernels, int layer, int kv_head, int row, float* key,
+                   const float* value) noexcept {
   const Table& table = at(layer, kv_head);
   const int slot = (table.append_slot + row) % kBlockSlots;
   const BlockRef& ref = table.blocks[table.append_block + (table.append_slot + row) / kBlockSlots];
@@ -127,30 +131,34 @@ void Memory::roll_back() noexcept {
   pool_.rewind(mark_free_);
 }
 
-// --- making room --------------------------------------------------------------------------------------------------
+// --- making room
+// --------------------------------------------------------------------------------------------------
 
 int Memory::stream_tokens_max(const Shape& shape) noexcept {
-  // The opening words may leave a block half used behind them, and so may the oldest frame: two blocks a table.
+  // The opening words may leave a block half used behind them, and so may the oldest frame: two blocks a
+  // table.
   const int blocks = shape.n_blocks / shape.n_tables();
   const int in_blocks = (blocks - div_ceil(shape.reserve, kBlockSlots) - 2) * kBlockSlots;
   return std::max(0, std::min(in_blocks, shape.n_ctx - shape.reserve));
 }
 
 int Memory::blocks_min(const Shape& shape, int n_pinned, int n_frame) noexcept {
-  return (div_ceil(n_pinned, kBlockSlots) + div_ceil(n_frame + shape.reserve, kBlockSlots) + 2) * shape.n_tables();
+  return (div_ceil(n_pinned, kBlockSlots) + div_ceil(n_frame + shape.reserve, kBlockSlots) + 2) *
+         shape.n_tables();
 }
 
 Room Memory::make_room(int n_new, const Policy& policy) noexcept {
   if (fits(n_new)) return Room::ok;
   if (!policy.evicts()) return Room::full;
-  // Less and less may stay, for what holes and half-used blocks cost; a policy that keeps whole frames fits at once.
+  // Less and less may stay, for what holes and half-used blocks cost; a policy that keeps whole frames fits
+  // at once.
   for (int keep = std::max(0, stream_tokens_max(shape_) - n_new); keep > 0; keep -= kBlockSlots) {
     evict(keep, policy);
     if (fits(n_new)) return Room::compressed;
     repack();
     if (fits(n_new)) return Room::compressed;
   }
-  evict(0, policy);            // the pinned ones alone
+  evict(0, policy);  // the pinned ones alone
   repack();
   return fits(n_new) ? Room::compressed : Room::full;
 }
@@ -167,7 +175,8 @@ void Memory::evict(int slots_per_table, const Policy& policy) noexcept {
       const std::size_t n = static_cast<std::size_t>(gather(table));
       const Candidates slots{layer, kv_head, {facts_, n}, {positions_, n}};
       policy.score(slots, {scores_, n});
-      policy.select(slots, {scores_, n}, head_budget[static_cast<std::size_t>(kv_head)], {keep_, n}, {order_, n});
+      policy.select(slots, {scores_, n}, head_budget[static_cast<std::size_t>(kv_head)], {keep_, n},
+                    {order_, n});
       if (policy.merge != nullptr) policy.merge(pool_, this->table(layer, kv_head), *rope_, {keep_, n});
       keep_in(table);
     }
@@ -188,7 +197,8 @@ int Memory::gather(const Table& table) noexcept {
   return n;
 }
 
-// Drops what keep_ (in gathered order) does not name. A block whose survivors lie together is trimmed, nothing moves.
+// Drops what keep_ (in gathered order) does not name. A block whose survivors lie together is trimmed,
+// nothing moves.
 void Memory::keep_in(Table& table) noexcept {
   const std::uint8_t* keep = keep_;
   int n_blocks = 0;
@@ -205,8 +215,8 @@ void Memory::keep_in(Table& table) noexcept {
   table.n_blocks = n_blocks;
 }
 
-// keep [ref.n_live()]. Survivors with a hole between them close up towards the first; their keys stay as they are
-// turned, because the offset goes along.
+// keep [ref.n_live()]. Survivors with a hole between them close up towards the first; their keys stay as they
+// are turned, because the offset goes along.
 void Memory::squeeze(BlockRef& ref, const std::uint8_t* keep) noexcept {
   const int first = ref.first;
   const int n = ref.n_live();
@@ -232,8 +242,8 @@ void Memory::repack() noexcept {
   close_gaps();
 }
 
-// Moves each block's slots into the one before it where they fit: the only place where a key is turned again, by the
-// difference of the bases, once a move.
+// Moves each block's slots into the one before it where they fit: the only place where a key is turned again,
+// by the difference of the bases, once a move.
 void Memory::repack(Table& table) noexcept {
   int n_blocks = 0;
   for (int b = 0; b < table.n_blocks; ++b) {
@@ -241,7 +251,8 @@ void Memory::repack(Table& table) noexcept {
     BlockRef* to = n_blocks > 0 ? &table.blocks[n_blocks - 1] : nullptr;
     const int delta = to != nullptr ? from.base - to->base : 0;
     const int last_offset = pool_.facts(from.block, from.end - 1).offset + delta;
-    if (to == nullptr || to->n_live() + from.n_live() > kBlockSlots || last_offset > kOffsetMax || delta < 0) {
+    if (to == nullptr || to->n_live() + from.n_live() > kBlockSlots || last_offset > kOffsetMax ||
+        delta < 0) {
       table.blocks[n_blocks++] = from;
       continue;
     }
@@ -261,7 +272,7 @@ void Memory::repack(Table& table) noexcept {
       pool_.facts(to->block, to_slot) = facts;
     };
     const int n = to->n_live();
-    if (to->end + from.n_live() > kBlockSlots) {      // no space behind: close up to the front first
+    if (to->end + from.n_live() > kBlockSlots) {  // no space behind: close up to the front first
       for (int i = 0; i < n; ++i) move(to->block, to->first + i, i, 0);
       to->first = 0;
       to->end = static_cast<std::uint8_t>(n);
@@ -272,11 +283,14 @@ void Memory::repack(Table& table) noexcept {
   table.n_blocks = n_blocks;
 }
 
-// Positions between the first and the last slot of any block are in use; all others are given up, and every block moves
-// down by the unused positions below it. One map for all tables, so order and distances hold across layers and heads.
+// Positions between the first and the last slot of any block are in use; all others are given up, and every
+// block moves down by the unused positions below it. One map for all tables, so order and distances hold
+// across layers and heads.
 void Memory::close_gaps() noexcept {
   std::fill(rank_, rank_ + next_position_ + 1, 0);
-  const auto first_position = [&](const BlockRef& ref) { return ref.base + pool_.facts(ref.block, ref.first).offset; };
+  const auto first_position = [&](const BlockRef& ref) {
+    return ref.base + pool_.facts(ref.block, ref.first).offset;
+  };
   for (int t = 0; t < shape_.n_tables(); ++t)
     for (int b = 0; b < tables_[t].n_blocks; ++b) {
       const BlockRef& ref = tables_[t].blocks[b];

@@ -21,7 +21,8 @@ struct Row {
 constexpr std::array kLayers = {Row<LayersPart>{"equal", parts::layers_equal}};
 constexpr std::array kHeads = {Row<HeadsPart>{"equal", parts::heads_equal}};
 constexpr std::array kScores = {Row<ScorePart>{"recency", parts::score_recency}};
-constexpr std::array kSelects = {Row<SelectPart>{"frames", parts::select_frames}, Row<SelectPart>{"top", parts::select_top}};
+constexpr std::array kSelects = {Row<SelectPart>{"frames", parts::select_frames},
+                                 Row<SelectPart>{"top", parts::select_top}};
 constexpr std::array kMerges = {Row<MergePart>{"drop", nullptr}};
 constexpr std::array kCodecs = {Row<Codec>{"f16", Codec::f16}};
 
@@ -38,22 +39,34 @@ bool choose(const Table& table, std::string_view name, Part& out) {
 Status set_part(Policy& policy, std::string_view word) {
   const std::size_t equals = word.find('=');
   if (equals == std::string_view::npos)
-    return Error{Code::usage, "unknown KV policy; there are recent, full, and compositions such as "
-                 "\"score=recency select=frames\"", std::string(word)};
+    return Error{Code::usage,
+                 "unknown KV policy; there are recent, full, and compositions such as "
+                 "\"score=recency select=frames\"",
+                 std::string(word)};
   const std::string_view key = word.substr(0, equals);
   const std::string_view name = word.substr(equals + 1);
   bool known = false;
-  if (key == "layers") known = choose(kLayers, name, policy.layers);
-  else if (key == "heads") known = choose(kHeads, name, policy.heads);
-  else if (key == "score") known = choose(kScores, name, policy.score);
-  else if (key == "select") known = choose(kSelects, name, policy.select);
-  else if (key == "merge") known = choose(kMerges, name, policy.merge);
-  else if (key == "codec") known = choose(kCodecs, name, policy.codec);
+  if (key == "layers")
+    known = choose(kLayers, name, policy.layers);
+  else if (key == "heads")
+    known = choose(kHeads, name, policy.heads);
+  else if (key == "score")
+    known = choose(kScores, name, policy.score);
+  else if (key == "select")
+    known = choose(kSelects, name, policy.select);
+  else if (key == "merge")
+    known = choose(kMerges, name, policy.merge);
+  else if (key == "codec")
+    known = choose(kCodecs, name, policy.codec);
   else
-    return Error{Code::usage, "unknown part of a KV policy; there are layers, heads, score, select, merge, codec", std::string(word)};
+    return Error{Code::usage,
+                 "unknown part of a KV policy; there are layers, heads, score, select, merge, codec",
+                 std::string(word)};
   if (known) return ok();
-  return Error{Code::usage, "unknown name; there are layers=equal heads=equal score=recency select=frames|top merge=drop codec=f16",
-               std::string(word)};
+  return Error{
+      Code::usage,
+      "unknown name; there are layers=equal heads=equal score=recency select=frames|top merge=drop codec=f16",
+      std::string(word)};
 }
 
 }  // namespace
@@ -81,7 +94,8 @@ Result<Policy> parse_policy(std::string_view text) {
     any = true;
     SHRIKE_TRY_VOID(set_part(policy, word));
   }
-  if (!any) return Error{Code::usage, "a KV policy must not be empty; there are recent and full", "--kv-policy"};
+  if (!any)
+    return Error{Code::usage, "a KV policy must not be empty; there are recent and full", "--kv-policy"};
   return policy;
 }
 

@@ -17,7 +17,8 @@ void Pool::lay_out(Arena& arena, int n_blocks, int head_dim) noexcept {
 
 void Pool::reset() noexcept {
   n_free_ = n_blocks_;
-  for (int i = 0; i < n_blocks_; ++i) free_[i] = static_cast<std::uint32_t>(n_blocks_ - 1 - i);   // block 0 goes first
+  for (int i = 0; i < n_blocks_; ++i)
+    free_[i] = static_cast<std::uint32_t>(n_blocks_ - 1 - i);  // block 0 goes first
 }
 
 std::uint32_t Pool::take() noexcept {

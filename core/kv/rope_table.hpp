@@ -7,7 +7,8 @@
 
 namespace shrike::kv {
 
-// Cosines and sines of every angle a head can be turned by: [n_positions][n_pairs], angle = position * base^(-2 pair / n_rope).
+// Cosines and sines of every angle a head can be turned by: [n_positions][n_pairs], angle = position *
+// base^(-2 pair / n_rope).
 //
 // Memory   section "rope"
 // Source   RoFormer arXiv 2104.09864

@@ -54,13 +54,16 @@ Result<TextConfig> read_text_config(const gguf::File& file) {
   SHRIKE_TRY(c.n_heads, count(file, kHeads, kHeadsMax));
   SHRIKE_TRY(c.n_kv_heads, count_or(file, kKvHeads, c.n_heads, kHeadsMax));
   if (c.n_heads % c.n_kv_heads != 0)
-    return file.error(Code::malformed, "does not divide the number of heads", kKvHeads, c.n_kv_heads, c.n_heads);
+    return file.error(Code::malformed, "does not divide the number of heads", kKvHeads, c.n_kv_heads,
+                      c.n_heads);
   if (file.find(kHeadDim) == nullptr && c.dim % c.n_heads != 0)
     return file.error(Code::malformed, "does not divide the width", kHeads, c.n_heads, c.dim);
-  SHRIKE_TRY(c.head_dim, count_or(file, kHeadDim, c.dim / c.n_heads > 0 ? c.dim / c.n_heads : 1, kHeadDimMax));
+  SHRIKE_TRY(c.head_dim,
+             count_or(file, kHeadDim, c.dim / c.n_heads > 0 ? c.dim / c.n_heads : 1, kHeadDimMax));
   SHRIKE_TRY(const int value_dim, count_or(file, kValueDim, c.head_dim, kHeadDimMax));
   if (value_dim != c.head_dim)
-    return file.error(Code::unsupported, "keys and values of different width", kValueDim, value_dim, c.head_dim);
+    return file.error(Code::unsupported, "keys and values of different width", kValueDim, value_dim,
+                      c.head_dim);
   SHRIKE_TRY(c.n_rope, count_or(file, kRope, c.head_dim, c.head_dim));
   if (c.n_rope % 2 != 0) return file.error(Code::malformed, "must be even", kRope, c.n_rope, c.head_dim);
   SHRIKE_TRY(c.n_ctx, count(file, kContext, kContextMax));
@@ -69,8 +72,10 @@ Result<TextConfig> read_text_config(const gguf::File& file) {
   SHRIKE_TRY(c.rope_base, file.real_or(kRopeBase, 10000.0f));
   SHRIKE_TRY_VOID(expect_positive(file, kRopeBase, c.rope_base));
   SHRIKE_TRY(const std::string_view scaling, file.string_or(kRopeScaling, "none"));
-  if (scaling != "none") return file.error(Code::unsupported, "rotary scaling is not known here", kRopeScaling);
-  SHRIKE_TRY(const gguf::Value* tokens, file.array("tokenizer.ggml.tokens", gguf::ValueType::string, 1, kVocabMax));
+  if (scaling != "none")
+    return file.error(Code::unsupported, "rotary scaling is not known here", kRopeScaling);
+  SHRIKE_TRY(const gguf::Value* tokens,
+             file.array("tokenizer.ggml.tokens", gguf::ValueType::string, 1, kVocabMax));
   c.n_vocab = static_cast<int>(tokens->count);
   SHRIKE_TRY(c.prompt_intro, file.string_or("shrike.prompt.intro", ""));
   SHRIKE_TRY(c.video_fps, file.real_or("shrike.video.fps", 1.0f));
@@ -94,15 +99,18 @@ Result<VisionConfig> read_vision_config(const gguf::File& file) {
   SHRIKE_TRY(c.image_size, count(file, "clip.vision.image_size", kImageSideMax));
   SHRIKE_TRY(c.patch_size, count(file, "clip.vision.patch_size", c.image_size));
   if (c.image_size % c.patch_size != 0)
-    return file.error(Code::malformed, "does not divide the image", "clip.vision.patch_size", c.patch_size, c.image_size);
+    return file.error(Code::malformed, "does not divide the image", "clip.vision.patch_size", c.patch_size,
+                      c.image_size);
   if (c.n_patches() > kPatchesMax)
-    return file.error(Code::malformed, "too many patches", "clip.vision.patch_size", c.n_patches(), kPatchesMax);
+    return file.error(Code::malformed, "too many patches", "clip.vision.patch_size", c.n_patches(),
+                      kPatchesMax);
   SHRIKE_TRY(c.dim, count(file, "clip.vision.embedding_length", kDimMax));
   SHRIKE_TRY(c.n_ff, count(file, "clip.vision.feed_forward_length", kFeedForwardMax));
   SHRIKE_TRY(c.n_layers, count(file, "clip.vision.block_count", kLayersMax));
   SHRIKE_TRY(c.n_heads, count(file, "clip.vision.attention.head_count", kHeadsMax));
   if (c.dim % c.n_heads != 0)
-    return file.error(Code::malformed, "does not divide the width", "clip.vision.attention.head_count", c.n_heads, c.dim);
+    return file.error(Code::malformed, "does not divide the width", "clip.vision.attention.head_count",
+                      c.n_heads, c.dim);
   SHRIKE_TRY(c.eps, file.real("clip.vision.attention.layer_norm_epsilon"));
   SHRIKE_TRY_VOID(expect_positive(file, "clip.vision.attention.layer_norm_epsilon", c.eps));
   SHRIKE_TRY_VOID(file.reals("clip.vision.image_mean", c.mean));
@@ -114,8 +122,8 @@ Result<VisionConfig> read_vision_config(const gguf::File& file) {
   if (silu) return file.error(Code::unsupported, "SiLU in the vision tower", "clip.use_silu");
   SHRIKE_TRY(c.shuffle, count(file, "clip.vision.projector.scale_factor", c.grid()));
   if (c.grid() % c.shuffle != 0)
-    return file.error(Code::malformed, "does not divide the patch grid", "clip.vision.projector.scale_factor", c.shuffle,
-                      c.grid());
+    return file.error(Code::malformed, "does not divide the patch grid", "clip.vision.projector.scale_factor",
+                      c.shuffle, c.grid());
   SHRIKE_TRY(c.projection_dim, count(file, "clip.vision.projection_dim", kDimMax));
   return c;
 }

@@ -13,24 +13,25 @@ enum class RopePairing : std::uint8_t { neighbours, halves };
 
 enum class Activation : std::uint8_t { gelu, gelu_quick };
 
-// The decoder's shape, read from a text file of architecture `llama` and proven to be consistent and within limits.
+// The decoder's shape, read from a text file of architecture `llama` and proven to be consistent and within
+// limits.
 struct TextConfig {
   int n_vocab = 0;
   int n_layers = 0;
   int dim = 0;
   int n_heads = 0;
-  int n_kv_heads = 0;            // divides n_heads
+  int n_kv_heads = 0;  // divides n_heads
   int head_dim = 0;
-  int n_rope = 0;                // leading numbers of a head that are rotated; even
+  int n_rope = 0;  // leading numbers of a head that are rotated; even
   int n_ff = 0;
-  int n_ctx = 0;                 // positions the model was trained for
+  int n_ctx = 0;  // positions the model was trained for
   float rms_eps = 0;
   float rope_base = 0;
   RopePairing pairing = RopePairing::neighbours;
 
   // What the model was taught to read around a stream; ours, absent in files of others.
-  std::string_view prompt_intro;        // shrike.prompt.intro
-  float video_fps = 1.0f;               // shrike.video.fps
+  std::string_view prompt_intro;  // shrike.prompt.intro
+  float video_fps = 1.0f;         // shrike.video.fps
 
   int group() const noexcept { return n_heads / n_kv_heads; }
 };
@@ -38,18 +39,18 @@ struct TextConfig {
 
 // The vision tower's and projector's shape, from a file of architecture `clip` with projector `idefics3`.
 struct VisionConfig {
-  int image_size = 0;            // side of a tile, pixels
-  int patch_size = 0;            // divides image_size
+  int image_size = 0;  // side of a tile, pixels
+  int patch_size = 0;  // divides image_size
   int dim = 0;
   int n_layers = 0;
   int n_heads = 0;
   int n_ff = 0;
   float eps = 0;
   Activation activation = Activation::gelu_quick;
-  float mean[3] = {};            // for pixels in 0..1
+  float mean[3] = {};  // for pixels in 0..1
   float std[3] = {};
-  int shuffle = 0;               // pixel-shuffle factor, divides grid()
-  int projection_dim = 0;        // the decoder's dim
+  int shuffle = 0;         // pixel-shuffle factor, divides grid()
+  int projection_dim = 0;  // the decoder's dim
 
   int grid() const noexcept { return image_size / patch_size; }
   int n_patches() const noexcept { return grid() * grid(); }

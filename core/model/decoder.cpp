@@ -24,8 +24,8 @@ void Decoder::lay_out(Arena& arena, const Compute& compute, const kv::Memory::Sh
   attention_.lay_out(arena, shape, c.group(), n_chunk_max, compute.threads.count(), evidence);
 }
 
-void Decoder::prefill(const Compute& compute, kv::Memory& memory, std::span<const kv::TokenFacts> tokens, bool want_rows,
-                      kv::Evidence* evidence) noexcept {
+void Decoder::prefill(const Compute& compute, kv::Memory& memory, std::span<const kv::TokenFacts> tokens,
+                      bool want_rows, kv::Evidence* evidence) noexcept {
   const int n_rows = static_cast<int>(tokens.size());
   SHRIKE_CHECK(n_rows > 0 && n_rows <= n_chunk_max_, n_rows, n_chunk_max_);
   for (int row = 0; row < n_rows; ++row) row_class_[row] = tokens[static_cast<std::size_t>(row)].modality;
@@ -45,12 +45,13 @@ void Decoder::prefill(const Compute& compute, kv::Memory& memory, std::span<cons
 void Decoder::norm(const Compute& compute, const float* weight, int n_rows) noexcept {
   const int dim = config_->dim;
   each_row(compute, n_rows, [&](int r) {
-    compute.kernels.rms_norm(h_ + static_cast<std::ptrdiff_t>(r) * dim, row(r), weight, dim, config_->rms_eps);
+    compute.kernels.rms_norm(h_ + static_cast<std::ptrdiff_t>(r) * dim, row(r), weight, dim,
+                             config_->rms_eps);
   });
 }
 
-void Decoder::attend(const Compute& compute, kv::Memory& memory, int layer, int n_rows, kv::Evidence* evidence,
-                     bool keys_only) noexcept {
+void Decoder::attend(const Compute& compute, kv::Memory& memory, int layer, int n_rows,
+                     kv::Evidence* evidence, bool keys_only) noexcept {
   const TextConfig& c = *config_;
   const TextLayer& w = weights_->layers[static_cast<std::size_t>(layer)];
   if (keys_only)
@@ -64,7 +65,8 @@ void Decoder::attend(const Compute& compute, kv::Memory& memory, int layer, int 
     }
   });
   if (keys_only) return;
-  attention_.attend(compute.kernels, compute.threads, memory, layer, q_, mixed_, n_rows, row_class_, evidence);
+  attention_.attend(compute.kernels, compute.threads, memory, layer, q_, mixed_, n_rows, row_class_,
+                    evidence);
   linear(compute, mixed_, n_rows, {{w.o, nullptr, x_, true}});
 }
 

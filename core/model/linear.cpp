@@ -10,7 +10,7 @@ namespace {
 
 // Fewer multiply-adds than this are done before a sleeping thread is awake.
 constexpr std::int64_t kAloneMacs = 40'000;
-constexpr int kOutputsPerCut = 48;      // a multiple of every kernel's tile
+constexpr int kOutputsPerCut = 48;  // a multiple of every kernel's tile
 
 void multiply(const Compute& c, const float* x, int n_rows, const Product& p, int begin, int end) noexcept {
   Matmul task;
@@ -29,17 +29,25 @@ void multiply(const Compute& c, const float* x, int n_rows, const Product& p, in
   task.y_stride = p.w.n_rows;
   task.accumulate = p.accumulate;
   switch (p.w.type) {
-    case DType::f32: c.kernels.matmul_f32(task); break;
-    case DType::f16: c.kernels.matmul_f16(task); break;
-    case DType::q8_0: c.kernels.matmul_q8_0(task); break;
-    default: SHRIKE_CHECK(false, static_cast<int>(p.w.type));
+    case DType::f32:
+      c.kernels.matmul_f32(task);
+      break;
+    case DType::f16:
+      c.kernels.matmul_f16(task);
+      break;
+    case DType::q8_0:
+      c.kernels.matmul_q8_0(task);
+      break;
+    default:
+      SHRIKE_CHECK(false, static_cast<int>(p.w.type));
   }
 }
 
 }  // namespace
 
 void Compute::lay_out(Arena& arena, std::string_view section, int n_rows_max, int n_in_max) noexcept {
-  const std::size_t n = static_cast<std::size_t>(n_rows_max) * static_cast<std::size_t>(align_up(n_in_max, kQ8Group));
+  const std::size_t n =
+      static_cast<std::size_t>(n_rows_max) * static_cast<std::size_t>(align_up(n_in_max, kQ8Group));
   q8.q = arena.take<std::int8_t>(section, n);
   q8.d = arena.take<float>(section, n / kQ8Group);
 }
@@ -87,10 +95,17 @@ void linear(const Compute& c, const float* x, int n_rows, std::initializer_list<
 void matrix_row(const Kernels& kernels, const MatrixView& w, int r, float* out) noexcept {
   SHRIKE_CHECK(r >= 0 && r < w.n_rows, r, w.n_rows);
   switch (w.type) {
-    case DType::f32: std::memcpy(out, w.row(r), static_cast<std::size_t>(w.n_cols) * sizeof(float)); break;
-    case DType::f16: kernels.f16_to_f32(out, reinterpret_cast<const f16*>(w.row(r)), w.n_cols); break;
-    case DType::q8_0: kernels.q8_0_to_f32(out, w.row(r), w.n_cols); break;
-    default: SHRIKE_CHECK(false, static_cast<int>(w.type));
+    case DType::f32:
+      std::memcpy(out, w.row(r), static_cast<std::size_t>(w.n_cols) * sizeof(float));
+      break;
+    case DType::f16:
+      kernels.f16_to_f32(out, reinterpret_cast<const f16*>(w.row(r)), w.n_cols);
+      break;
+    case DType::q8_0:
+      kernels.q8_0_to_f32(out, w.row(r), w.n_cols);
+      break;
+    default:
+      SHRIKE_CHECK(false, static_cast<int>(w.type));
   }
 }
 

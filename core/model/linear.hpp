@@ -11,13 +11,14 @@ namespace shrike {
 
 // What every layer computes with. Lives as long as the session; the kernels and the crew are chosen once.
 //
-// Memory   `q8` holds one chunk of activations as int8, for products with q8_0 weights; section of the caller's choice
+// Memory   `q8` holds one chunk of activations as int8, for products with q8_0 weights; section of the
+// caller's choice
 struct Compute {
   const Kernels& kernels;
   Threads& threads;
   struct Q8Scratch {
-    std::int8_t* q = nullptr;     // [n_rows_max][n_in_max]
-    float* d = nullptr;           // [n_rows_max][n_in_max / 32]
+    std::int8_t* q = nullptr;  // [n_rows_max][n_in_max]
+    float* d = nullptr;        // [n_rows_max][n_in_max / 32]
   } q8;
 
   void lay_out(Arena& arena, std::string_view section, int n_rows_max, int n_in_max) noexcept;
@@ -27,13 +28,14 @@ struct Compute {
 struct Product {
   MatrixView w;
   const float* bias = nullptr;
-  float* y = nullptr;             // [n_rows][w.n_rows], dense
+  float* y = nullptr;  // [n_rows][w.n_rows], dense
   bool accumulate = false;
 };
 
 // All products of one input behind a single barrier: q, k and v; gate and up. x [n_rows][n_in], dense.
 // Work is cut by outputs; a cut never changes a sum, so the result is the same for any number of threads.
-void linear(const Compute& compute, const float* x, int n_rows, std::initializer_list<Product> products) noexcept;
+void linear(const Compute& compute, const float* x, int n_rows,
+            std::initializer_list<Product> products) noexcept;
 
 // Row r of a matrix of any type that has kernels, as f32: out [w.n_cols].
 void matrix_row(const Kernels& kernels, const MatrixView& w, int r, float* out) noexcept;
@@ -41,7 +43,7 @@ void matrix_row(const Kernels& kernels, const MatrixView& w, int r, float* out) 
 // y[r] += x[r], norms and the like, row by row over the crew: fn(row).
 template <class Fn>
 void each_row(const Compute& compute, int n_rows, Fn&& fn) noexcept {
-  if (n_rows < 8) {                                   // waking the crew costs more than a few rows do
+  if (n_rows < 8) {  // waking the crew costs more than a few rows do
     for (int row = 0; row < n_rows; ++row) fn(row);
     return;
   }

@@ -20,7 +20,8 @@ def ranges(major):
 
 print("#pragma once\n")
 print("#include <cstdint>\n")
-print(f"// Made by make_unicode_ranges.py from Unicode {unicodedata.unidata_version}; first and last code point of each run.")
+version = unicodedata.unidata_version
+print(f"// Made by make_unicode_ranges.py from Unicode {version}; first and last code point of each run.")
 print("namespace shrike::unicode {\n")
 print("struct Range {\n  std::uint32_t first, last;\n};\n")
 for name, major in (("kLetters", "L"), ("kNumbers", "N")):

@@ -21,8 +21,9 @@ Result<std::unique_ptr<Model>> Model::open(const std::string& model_path, const 
   const gguf::File& vision = model->vision_.file;
   SHRIKE_TRY(model->vision_config, read_vision_config(vision));
   if (model->vision_config.projection_dim != model->text_config.dim)
-    return vision.error(Code::malformed, "does not belong to this text model: its width", "clip.vision.projection_dim",
-                        model->vision_config.projection_dim, model->text_config.dim);
+    return vision.error(Code::malformed, "does not belong to this text model: its width",
+                        "clip.vision.projection_dim", model->vision_config.projection_dim,
+                        model->text_config.dim);
   SHRIKE_TRY(model->vision_weights, read_vision_weights(vision, model->vision_config));
   model->has_vision = true;
   return model;

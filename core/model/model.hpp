@@ -10,13 +10,15 @@
 
 namespace shrike {
 
-// The two files of a model, mapped, read and proven: what a session computes with. The vision file is optional.
+// The two files of a model, mapped, read and proven: what a session computes with. The vision file is
+// optional.
 //
 // Memory   the files' pages; directories of keys and tensors on the heap, at start only
 // Errors   missing, permission, io, malformed, unsupported; a pair that does not belong together is malformed
 class Model {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<Model>> open(const std::string& model_path, const std::string& mmproj_path);
+  [[nodiscard]] static Result<std::unique_ptr<Model>> open(const std::string& model_path,
+                                                           const std::string& mmproj_path);
 
   const gguf::File& file() const noexcept { return text_.file; }
   std::size_t mapped_bytes() const noexcept { return text_.map.bytes().size() + vision_.map.bytes().size(); }

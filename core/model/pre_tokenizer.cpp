@@ -7,7 +7,9 @@ namespace {
 
 using unicode::Class;
 
-Class class_at(std::string_view text, std::size_t at) noexcept { return unicode::class_of(unicode::front(text.substr(at)).code_point); }
+Class class_at(std::string_view text, std::size_t at) noexcept {
+  return unicode::class_of(unicode::front(text.substr(at)).code_point);
+}
 
 // The end of the run of characters of one class that begins at `at`.
 std::size_t run_end(std::string_view text, std::size_t at, Class wanted) noexcept {
@@ -26,7 +28,8 @@ std::size_t contraction(std::string_view text) noexcept {
 }
 
 // GPT-2:   's 't 're 've 'm 'll 'd  |  ?L+  |  ?N+  |  ?(other)+  |  S+ not before a non-space  |  S+
-// where the blank before a run is one optional U+0020. A longer run of spaces leaves its last one to what follows.
+// where the blank before a run is one optional U+0020. A longer run of spaces leaves its last one to what
+// follows.
 std::size_t gpt2_word(std::string_view text) noexcept {
   if (const std::size_t n = contraction(text)) return n;
   const std::size_t blank = text[0] == ' ' ? 1 : 0;
@@ -36,12 +39,14 @@ std::size_t gpt2_word(std::string_view text) noexcept {
   }
   const std::size_t end = run_end(text, 0, Class::space);
   if (end == text.size()) return end;
-  std::size_t last = 0;                       // where the run's last space begins
-  for (std::size_t at = 0; at < end; at += static_cast<std::size_t>(unicode::front(text.substr(at)).n_bytes)) last = at;
+  std::size_t last = 0;  // where the run's last space begins
+  for (std::size_t at = 0; at < end; at += static_cast<std::size_t>(unicode::front(text.substr(at)).n_bytes))
+    last = at;
   return last > 0 ? last : end;
 }
 
-// SmolLM: every number character is a word of its own; what lies between is cut as GPT-2 does, each stretch by itself.
+// SmolLM: every number character is a word of its own; what lies between is cut as GPT-2 does, each stretch
+// by itself.
 std::size_t smollm_word(std::string_view text) noexcept {
   std::size_t end = 0;
   while (end < text.size()) {

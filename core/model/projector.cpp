@@ -5,7 +5,8 @@
 namespace shrike {
 
 void Projector::lay_out(Arena& arena) noexcept {
-  joined_ = arena.take<float>("vision", static_cast<std::size_t>(config_->n_patches()) * static_cast<std::size_t>(config_->dim));
+  joined_ = arena.take<float>(
+      "vision", static_cast<std::size_t>(config_->n_patches()) * static_cast<std::size_t>(config_->dim));
 }
 
 void Projector::project(const Compute& compute, const float* patches, float* out) noexcept {

@@ -7,7 +7,8 @@
 namespace shrike {
 namespace {
 
-constexpr std::string_view kVideoOpening = "User: You are provided the following series of frames from a video.\n";
+constexpr std::string_view kVideoOpening =
+    "User: You are provided the following series of frames from a video.\n";
 
 }  // namespace
 
@@ -38,8 +39,8 @@ class Prompt::Writer {
   int n_ = 0;
 };
 
-Result<Prompt> Prompt::make(const gguf::File& file, const Tokenizer& tokenizer, std::string_view opening, int n_image_tokens,
-                            std::span<TokenId> scratch) {
+Result<Prompt> Prompt::make(const gguf::File& file, const Tokenizer& tokenizer, std::string_view opening,
+                            int n_image_tokens, std::span<TokenId> scratch) {
   Prompt p;
   p.tokenizer_ = &tokenizer;
   p.opening_ = opening.empty() ? kVideoOpening : opening;
@@ -48,11 +49,14 @@ Result<Prompt> Prompt::make(const gguf::File& file, const Tokenizer& tokenizer, 
   const struct {
     std::string_view text;
     TokenId* id;
-  } marks[] = {{"<|im_start|>", &p.im_start_}, {"<fake_token_around_image>", &p.around_image_},
-               {"<global-img>", &p.global_image_}, {"<end_of_utterance>", &p.end_of_utterance_}};
+  } marks[] = {{"<|im_start|>", &p.im_start_},
+               {"<fake_token_around_image>", &p.around_image_},
+               {"<global-img>", &p.global_image_},
+               {"<end_of_utterance>", &p.end_of_utterance_}};
   for (const auto& mark : marks) {
     *mark.id = tokenizer.find(mark.text);
-    if (*mark.id < 0) return file.error(Code::unsupported, "the vocabulary lacks a mark of the SmolVLM prompt", mark.text);
+    if (*mark.id < 0)
+      return file.error(Code::unsupported, "the vocabulary lacks a mark of the SmolVLM prompt", mark.text);
   }
   return p;
 }
@@ -72,7 +76,7 @@ int Prompt::frame(double seconds, int number, std::span<PromptToken> out) const 
   facts.frame = number;
   Writer writer(*this, out, facts);
   writer.text({words, static_cast<std::size_t>(n_words)}).mark(around_image_).mark(global_image_);
-  int columns = 1;                                     // of the grid of image tokens, which is square
+  int columns = 1;  // of the grid of image tokens, which is square
   while (columns * columns < n_image_tokens_) ++columns;
   facts.modality = kv::Modality::image;
   for (int k = 0; k < n_image_tokens_; ++k) {

@@ -9,7 +9,8 @@
 
 namespace shrike {
 
-// One position of a prompt. A token below 0 is no text: -1 - k stands for row k of the picture's image tokens.
+// One position of a prompt. A token below 0 is no text: -1 - k stands for row k of the picture's image
+// tokens.
 struct PromptToken {
   TokenId token = 0;
   kv::TokenFacts facts;
@@ -22,8 +23,8 @@ constexpr TokenId image_row(int k) noexcept { return -1 - k; }
 //   frame     \nFrame from 00:07:<fake_token_around_image><global-img>[image rows]<fake_token_around_image>
 //   question  <end_of_utterance>\nUser: QUESTION<end_of_utterance>\nAssistant:
 //
-// The opening is the file's `shrike.prompt.intro`, or SmolVLM2's words for a video. The opening is pinned: it is where
-// attention sinks lie. Times are whole seconds, minutes are not wrapped into hours.
+// The opening is the file's `shrike.prompt.intro`, or SmolVLM2's words for a video. The opening is pinned: it
+// is where attention sinks lie. Times are whole seconds, minutes are not wrapped into hours.
 //
 // Units    every call returns the number of tokens written, or -1 when `out` is too small
 // Memory   `out` is the caller's; `scratch` as well, it bounds the tokens of one text; nothing is allocated
@@ -31,15 +32,17 @@ constexpr TokenId image_row(int k) noexcept { return -1 - k; }
 class Prompt {
  public:
   Prompt() = default;
-  [[nodiscard]] static Result<Prompt> make(const gguf::File& file, const Tokenizer& tokenizer, std::string_view opening,
-                                           int n_image_tokens, std::span<TokenId> scratch);
+  [[nodiscard]] static Result<Prompt> make(const gguf::File& file, const Tokenizer& tokenizer,
+                                           std::string_view opening, int n_image_tokens,
+                                           std::span<TokenId> scratch);
 
   int opening(std::span<PromptToken> out) const noexcept;
   int frame(double seconds, int number, std::span<PromptToken> out) const noexcept;
   int question(std::string_view text, std::span<PromptToken> out) const noexcept;
 
   static constexpr std::size_t kQuestionBytesMax = 16 * 1024;
-  static constexpr double kSecondsMax = 5'999'999;      // 99,999:59, seventy days: after that the clock stands still
+  static constexpr double kSecondsMax =
+      5'999'999;  // 99,999:59, seventy days: after that the clock stands still
 
  private:
   class Writer;

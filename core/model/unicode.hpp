@@ -17,12 +17,16 @@ struct Char {
   int n_bytes = 1;
 };
 
-// The character at the front of `text`, which is not empty. A byte that is no UTF-8 stands for itself, as U+FFFD.
+// The character at the front of `text`, which is not empty. A byte that is no UTF-8 stands for itself, as
+// U+FFFD.
 [[nodiscard]] inline Char front(std::string_view text) noexcept {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
   if (lead < 0x80) return {lead, 1};
-  const int n = lead >= 0xF0 && lead < 0xF5 ? 4 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xC2 && lead < 0xE0 ? 2 : 0;
+  const int n = lead >= 0xF0 && lead < 0xF5   ? 4
+                : lead >= 0xE0 && lead < 0xF0 ? 3
+                : lead >= 0xC2 && lead < 0xE0 ? 2
+                                              : 0;
   if (n == 0 || text.size() < static_cast<std::size_t>(n)) return {0xFFFD, 1};
   std::uint32_t code_point = lead & (0xFFu >> (n + 1));
   for (int i = 1; i < n; ++i) {
@@ -43,8 +47,8 @@ template <std::size_t n>
 }
 
 [[nodiscard]] inline Class class_of(std::uint32_t c) noexcept {
-  if ((c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-      c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000)
+  if ((c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+      (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000)
     return Class::space;
   if (within(kLetters, c)) return Class::letter;
   if (within(kNumbers, c)) return Class::number;

@@ -7,7 +7,7 @@
 namespace shrike {
 namespace {
 
-constexpr int kPanelRows = 16;      // queries that go over a head's keys together: 16 x 1024 scores stay in L2
+constexpr int kPanelRows = 16;  // queries that go over a head's keys together: 16 x 1024 scores stay in L2
 
 void activate(const Kernels& k, Activation activation, float* x, int n) noexcept {
   activation == Activation::gelu ? k.gelu(x, n) : k.gelu_quick(x, n);
@@ -31,7 +31,8 @@ void VisionEncoder::lay_out(Arena& arena, const Compute& compute) noexcept {
   scores_ = floats(compute.threads.count() * kPanelRows, c.n_patches());
 }
 
-// The convolution's stride is its width, so it is a product: each patch becomes three planes of patch x patch.
+// The convolution's stride is its width, so it is a product: each patch becomes three planes of patch x
+// patch.
 void VisionEncoder::unfold() noexcept {
   const VisionConfig& c = *config_;
   const int side = c.image_size;
@@ -41,7 +42,8 @@ void VisionEncoder::unfold() noexcept {
     for (int px = 0; px < c.grid(); ++px)
       for (int channel = 0; channel < 3; ++channel)
         for (int y = 0; y < p; ++y, out += p)
-          std::memcpy(out, planes_ + (static_cast<std::ptrdiff_t>(channel) * side + py * p + y) * side + px * p,
+          std::memcpy(out,
+                      planes_ + (static_cast<std::ptrdiff_t>(channel) * side + py * p + y) * side + px * p,
                       static_cast<std::size_t>(p) * sizeof(float));
 }
 
@@ -62,7 +64,8 @@ void VisionEncoder::attend(const Compute& compute) noexcept {
     kernels.attn_scores_f32(scores, n, q_ + at, c.dim, rows, k_ + column, c.dim, n, head_dim, scale);
     for (int row = 0; row < rows; ++row) {
       kernels.softmax(scores + static_cast<std::ptrdiff_t>(row) * n, n);
-      std::memset(h_ + at + static_cast<std::ptrdiff_t>(row) * c.dim, 0, static_cast<std::size_t>(head_dim) * sizeof(float));
+      std::memset(h_ + at + static_cast<std::ptrdiff_t>(row) * c.dim, 0,
+                  static_cast<std::size_t>(head_dim) * sizeof(float));
     }
     kernels.attn_mix_f32(h_ + at, c.dim, scores, n, rows, v_ + column, c.dim, n, head_dim);
   });
@@ -74,7 +77,9 @@ const float* VisionEncoder::encode(const Compute& compute) noexcept {
   const int n = c.n_patches();
   const auto row_of = [&](float* base, int row) { return base + static_cast<std::ptrdiff_t>(row) * c.dim; };
   const auto norm = [&](const NormView& w) {
-    each_row(compute, n, [&](int row) { k.layer_norm(row_of(h_, row), row_of(x_, row), w.weight, w.bias, c.dim, c.eps); });
+    each_row(compute, n, [&](int row) {
+      k.layer_norm(row_of(h_, row), row_of(x_, row), w.weight, w.bias, c.dim, c.eps);
+    });
   };
 
   unfold();
@@ -82,13 +87,17 @@ const float* VisionEncoder::encode(const Compute& compute) noexcept {
   linear(compute, patches_, n, {{weights_->patch.weight, weights_->patch.bias, x_, true}});
   for (const VisionLayer& layer : weights_->layers) {
     norm(layer.ln1);
-    linear(compute, h_, n, {{layer.q.weight, layer.q.bias, q_}, {layer.k.weight, layer.k.bias, k_},
-                            {layer.v.weight, layer.v.bias, v_}});
+    linear(compute, h_, n,
+           {{layer.q.weight, layer.q.bias, q_},
+            {layer.k.weight, layer.k.bias, k_},
+            {layer.v.weight, layer.v.bias, v_}});
     attend(compute);
     linear(compute, h_, n, {{layer.o.weight, layer.o.bias, x_, true}});
     norm(layer.ln2);
     linear(compute, h_, n, {{layer.up.weight, layer.up.bias, ff_}});
-    each_row(compute, n, [&](int row) { activate(k, c.activation, ff_ + static_cast<std::ptrdiff_t>(row) * c.n_ff, c.n_ff); });
+    each_row(compute, n, [&](int row) {
+      activate(k, c.activation, ff_ + static_cast<std::ptrdiff_t>(row) * c.n_ff, c.n_ff);
+    });
     linear(compute, ff_, n, {{layer.down.weight, layer.down.bias, x_, true}});
   }
   norm(weights_->post_ln);

@@ -7,19 +7,21 @@
 
 namespace shrike {
 
-// Pixels of one tile to patch rows: SigLIP-style pre-norm ViT with learned positions, bidirectional attention.
+// Pixels of one tile to patch rows: SigLIP-style pre-norm ViT with learned positions, bidirectional
+// attention.
 //
 // Shapes   planes [3][image_size][image_size] f32, normalised; the result [n_patches][dim], raster order
-// Memory   section "vision": six activation buffers and one attention panel per thread; the pixels' own buffer
-// Source   SmolVLM / Idefics3 vision tower (SigLIP arXiv 2303.15343)
+// Memory   section "vision": six activation buffers and one attention panel per thread; the pixels' own
+// buffer Source   SmolVLM / Idefics3 vision tower (SigLIP arXiv 2303.15343)
 class VisionEncoder {
  public:
   VisionEncoder() = default;
-  VisionEncoder(const VisionConfig& config, const VisionWeights& weights) : config_(&config), weights_(&weights) {}
+  VisionEncoder(const VisionConfig& config, const VisionWeights& weights)
+      : config_(&config), weights_(&weights) {}
 
   void lay_out(Arena& arena, const Compute& compute) noexcept;
-  float* planes() noexcept { return planes_; }                   // write pixels here ...
-  const float* encode(const Compute& compute) noexcept;          // ... and read the rows, valid until the next call
+  float* planes() noexcept { return planes_; }           // write pixels here ...
+  const float* encode(const Compute& compute) noexcept;  // ... and read the rows, valid until the next call
 
  private:
   void unfold() noexcept;
@@ -27,15 +29,15 @@ class VisionEncoder {
 
   const VisionConfig* config_ = nullptr;
   const VisionWeights* weights_ = nullptr;
-  float* planes_ = nullptr;        // [3][side][side]
-  float* patches_ = nullptr;       // [n_patches][3 * patch * patch]
-  float* x_ = nullptr;             // [n_patches][dim], the residual stream
-  float* h_ = nullptr;             // [n_patches][dim], normed; then attention's output
-  float* q_ = nullptr;             // [n_patches][dim]
+  float* planes_ = nullptr;   // [3][side][side]
+  float* patches_ = nullptr;  // [n_patches][3 * patch * patch]
+  float* x_ = nullptr;        // [n_patches][dim], the residual stream
+  float* h_ = nullptr;        // [n_patches][dim], normed; then attention's output
+  float* q_ = nullptr;        // [n_patches][dim]
   float* k_ = nullptr;
   float* v_ = nullptr;
-  float* ff_ = nullptr;            // [n_patches][n_ff]
-  float* scores_ = nullptr;        // [n_threads][kPanelRows][n_patches]
+  float* ff_ = nullptr;      // [n_patches][n_ff]
+  float* scores_ = nullptr;  // [n_threads][kPanelRows][n_patches]
 };
 
 }  // namespace shrike

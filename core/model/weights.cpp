@@ -14,10 +14,13 @@ class Reader {
     const gguf::TensorInfo* tensor = find(name);
     if (tensor == nullptr) return {};
     if (tensor->type != DType::f32 && tensor->type != DType::f16 && tensor->type != DType::q8_0)
-      return fail(Code::unsupported, "no kernels yet for this tensor type, only for f32, f16 and q8_0", name), MatrixView{};
+      return fail(Code::unsupported, "no kernels yet for this tensor type, only for f32, f16 and q8_0", name),
+             MatrixView{};
     // A convolution kernel [patch, patch, 3, dim] is a matrix whose row is its first three dimensions.
-    const std::uint64_t cols = tensor->n_dims == 4 ? tensor->ne[0] * tensor->ne[1] * tensor->ne[2] : tensor->ne[0];
-    const std::uint64_t rows = tensor->n_dims == 4 ? tensor->ne[3] : tensor->ne[1] * tensor->ne[2] * tensor->ne[3];
+    const std::uint64_t cols =
+        tensor->n_dims == 4 ? tensor->ne[0] * tensor->ne[1] * tensor->ne[2] : tensor->ne[0];
+    const std::uint64_t rows =
+        tensor->n_dims == 4 ? tensor->ne[3] : tensor->ne[1] * tensor->ne[2] * tensor->ne[3];
     if (cols != static_cast<std::uint64_t>(n_cols))
       return fail(Code::malformed, "row of the wrong length", name, cols, n_cols), MatrixView{};
     if (rows != static_cast<std::uint64_t>(n_rows))
@@ -30,7 +33,8 @@ class Reader {
     const gguf::TensorInfo* tensor = find(name);
     if (tensor == nullptr) return nullptr;
     if (tensor->type != DType::f32) return fail(Code::unsupported, "vectors must be f32", name), nullptr;
-    if (tensor->ne[0] != static_cast<std::uint64_t>(n) || tensor->bytes != static_cast<std::uint64_t>(n) * sizeof(float))
+    if (tensor->ne[0] != static_cast<std::uint64_t>(n) ||
+        tensor->bytes != static_cast<std::uint64_t>(n) * sizeof(float))
       return fail(Code::malformed, "vector of the wrong length", name, tensor->ne[0], n), nullptr;
     return aligned(*tensor, name) ? reinterpret_cast<const float*>(tensor->data) : nullptr;
   }
@@ -38,7 +42,9 @@ class Reader {
   AffineView affine(const std::string& stem, int n_rows, int n_cols) {
     return {matrix(stem + ".weight", n_rows, n_cols), vector(stem + ".bias", n_rows)};
   }
-  NormView norm(const std::string& stem, int n) { return {vector(stem + ".weight", n), vector(stem + ".bias", n)}; }
+  NormView norm(const std::string& stem, int n) {
+    return {vector(stem + ".weight", n), vector(stem + ".bias", n)};
+  }
 
   bool failed() const noexcept { return failed_; }
   const Error& error() const noexcept { return error_; }
@@ -84,7 +90,8 @@ Result<TextWeights> read_text_weights(const gguf::File& file, const TextConfig& 
   TextWeights w;
   w.token_embd = read.matrix("token_embd.weight", c.n_vocab, c.dim);
   w.output_norm = read.vector("output_norm.weight", c.dim);
-  w.output = file.tensor("output.weight") != nullptr ? read.matrix("output.weight", c.n_vocab, c.dim) : w.token_embd;
+  w.output =
+      file.tensor("output.weight") != nullptr ? read.matrix("output.weight", c.n_vocab, c.dim) : w.token_embd;
   if (file.tensor("rope_freqs.weight") != nullptr)
     return file.error(Code::unsupported, "scaled rotary frequencies", "rope_freqs.weight");
   const int q_dim = c.n_heads * c.head_dim;
@@ -125,7 +132,8 @@ Result<VisionWeights> read_vision_weights(const gguf::File& file, const VisionCo
     l.o = read.affine(name("attn_out"), c.dim, c.dim);
     // Files made before mid-2025 call the first product ffn_down and the second ffn_up. The shape tells.
     const gguf::TensorInfo* down = file.tensor(name("ffn_down.weight"));
-    const bool swapped = c.n_ff != c.dim && down != nullptr && down->ne[0] == static_cast<std::uint64_t>(c.dim);
+    const bool swapped =
+        c.n_ff != c.dim && down != nullptr && down->ne[0] == static_cast<std::uint64_t>(c.dim);
     l.up = read.affine(name(swapped ? "ffn_down" : "ffn_up"), c.n_ff, c.dim);
     l.down = read.affine(name(swapped ? "ffn_up" : "ffn_down"), c.dim, c.n_ff);
     w.layers.push_back(l);

@@ -75,7 +75,8 @@ def vision_file(w, kind, name):
         "general.architecture": "clip", "general.type": "mmproj", "general.name": "mmproj-" + name,
         "general.license": "MIT", "general.file_type": {gguf.F32: 0, gguf.F16: 1, gguf.Q8_0: 7}[kind],
         "clip.has_vision_encoder": True, "clip.projector_type": "idefics3", "clip.use_gelu": True,
-        "clip.vision.image_size": IMAGE, "clip.vision.patch_size": PATCH, "clip.vision.embedding_length": patch.shape[0],
+        "clip.vision.image_size": IMAGE, "clip.vision.patch_size": PATCH,
+        "clip.vision.embedding_length": patch.shape[0],
         "clip.vision.feed_forward_length": w[stem + "encoder.layers.0.mlp.fc1.weight"].shape[0],
         "clip.vision.block_count": layers, "clip.vision.attention.head_count": VISION_HEADS,
         "clip.vision.attention.layer_norm_epsilon": 1e-6, "clip.vision.projection_dim": projector.shape[0],
@@ -115,7 +116,8 @@ def main():
         sys.exit(f"convert.py: {error}")
     w = {name: weights[name] for name in weights.files}
     kind = {"f32": gguf.F32, "f16": gguf.F16, "q8_0": gguf.Q8_0}[args.type]
-    for prefix, (keys, tensors) in (("", text_file(w, tokenizer, kind, "perch")), ("mmproj-", vision_file(w, kind, "perch"))):
+    files = {"": text_file(w, tokenizer, kind, "perch"), "mmproj-": vision_file(w, kind, "perch")}
+    for prefix, (keys, tensors) in files.items():
         path = args.out / f"{prefix}perch-{args.type}.gguf"
         gguf.write(path, keys, tensors)
         print(f"{path}  {path.stat().st_size:,} bytes")

@@ -117,5 +117,6 @@ def read(path):
         if kind == Q8_0:
             tensors[name] = dequantize_q8_0(data[:n // 32 * 34], shape)
         else:
-            tensors[name] = np.frombuffer(data, {F32: np.float32, F16: np.float16}[kind], n).astype(np.float32).reshape(shape)
+            stored = np.frombuffer(data, {F32: np.float32, F16: np.float16}[kind], n)
+            tensors[name] = stored.astype(np.float32).reshape(shape)
     return keys, tensors

@@ -10,25 +10,27 @@ float number(float x) noexcept { return x; }
 float number(f16 x) noexcept { return f16_to_f32(x); }
 
 template <class T>
-void attn_scores(float* scores, int score_stride, const float* q, int q_stride, int n_q, const T* k, int k_stride, int n_keys,
-                 int head_dim, float scale) noexcept {
+void attn_scores(float* scores, int score_stride, const float* q, int q_stride, int n_q, const T* k,
+                 int k_stride, int n_keys, int head_dim, float scale) noexcept {
   for (int r = 0; r < n_q; ++r)
     for (int j = 0; j < n_keys; ++j) {
       float sum = 0.0f;
       for (int i = 0; i < head_dim; ++i)
-        sum += q[static_cast<std::ptrdiff_t>(r) * q_stride + i] * number(k[static_cast<std::ptrdiff_t>(j) * k_stride + i]);
+        sum += q[static_cast<std::ptrdiff_t>(r) * q_stride + i] *
+               number(k[static_cast<std::ptrdiff_t>(j) * k_stride + i]);
       scores[static_cast<std::ptrdiff_t>(r) * score_stride + j] = sum * scale;
     }
 }
 
 template <class T>
-void attn_mix(float* out, int out_stride, const float* p, int p_stride, int n_q, const T* v, int v_stride, int n_keys,
-              int head_dim) noexcept {
+void attn_mix(float* out, int out_stride, const float* p, int p_stride, int n_q, const T* v, int v_stride,
+              int n_keys, int head_dim) noexcept {
   for (int r = 0; r < n_q; ++r)
     for (int j = 0; j < n_keys; ++j) {
       const float weight = p[static_cast<std::ptrdiff_t>(r) * p_stride + j];
       for (int i = 0; i < head_dim; ++i)
-        out[static_cast<std::ptrdiff_t>(r) * out_stride + i] += weight * number(v[static_cast<std::ptrdiff_t>(j) * v_stride + i]);
+        out[static_cast<std::ptrdiff_t>(r) * out_stride + i] +=
+            weight * number(v[static_cast<std::ptrdiff_t>(j) * v_stride + i]);
     }
 }
 
@@ -39,7 +41,8 @@ void softmax(float* row, int n) noexcept {
   for (int i = 0; i < n; ++i) row[i] /= z;
 }
 
-// One online state (m, Z, U, Q) per class, joined at the end: Z = sum e^(s-m), U = sum e^(s-m) (s-m), Q = sum e^2(s-m).
+// One online state (m, Z, U, Q) per class, joined at the end: Z = sum e^(s-m), U = sum e^(s-m) (s-m), Q = sum
+// e^2(s-m).
 void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept {
   float m[2] = {-INFINITY, -INFINITY};
   for (int i = 0; i < n; ++i) m[modality[i]] = std::max(m[modality[i]], row[i]);

@@ -10,10 +10,11 @@
 namespace shrike {
 namespace {
 
-// A block of keys is a small matrix: the same tiles and the same order of summing as in products with weights.
+// A block of keys is a small matrix: the same tiles and the same order of summing as in products with
+// weights.
 template <class Lanes, class T>
-void attn_scores(float* scores, int score_stride, const float* q, int q_stride, int n_q, const T* k, int k_stride, int n_keys,
-                 int head_dim, float scale) noexcept {
+void attn_scores(float* scores, int score_stride, const float* q, int q_stride, int n_q, const T* k,
+                 int k_stride, int n_keys, int head_dim, float scale) noexcept {
   over_tiles<Lanes>(n_q, 0, n_keys, [&]<int rows, int outs>(int row, int out) {
     typename Lanes::Vec acc[rows][outs];
     dot_tile<Lanes, rows, outs>(acc, q + static_cast<std::ptrdiff_t>(row) * q_stride, q_stride,
@@ -29,8 +30,8 @@ void attn_scores(float* scores, int score_stride, const float* q, int q_stride, 
 
 // A strip of `parts` registers of the outputs of `rows` queries, over all keys, in registers.
 template <class Lanes, int rows, int parts, class T>
-inline void mix_strip(float* out, std::ptrdiff_t out_stride, const float* p, std::ptrdiff_t p_stride, const T* v,
-                      std::ptrdiff_t v_stride, int n_keys) noexcept {
+inline void mix_strip(float* out, std::ptrdiff_t out_stride, const float* p, std::ptrdiff_t p_stride,
+                      const T* v, std::ptrdiff_t v_stride, int n_keys) noexcept {
   typename Lanes::Vec acc[rows][parts];
   for (int r = 0; r < rows; ++r)
     for (int s = 0; s < parts; ++s) acc[r][s] = Lanes::load(out + r * out_stride + s * Lanes::kWidth);
@@ -47,8 +48,8 @@ inline void mix_strip(float* out, std::ptrdiff_t out_stride, const float* p, std
 }
 
 template <class Lanes, int rows, class T>
-inline void mix_rows(float* out, std::ptrdiff_t out_stride, const float* p, std::ptrdiff_t p_stride, const T* v,
-                     std::ptrdiff_t v_stride, int n_keys, int head_dim) noexcept {
+inline void mix_rows(float* out, std::ptrdiff_t out_stride, const float* p, std::ptrdiff_t p_stride,
+                     const T* v, std::ptrdiff_t v_stride, int n_keys, int head_dim) noexcept {
   constexpr int kParts = rows == 1 ? 4 : 2;
   int i = 0;
   for (; i + kParts * Lanes::kWidth <= head_dim; i += kParts * Lanes::kWidth)
@@ -68,15 +69,17 @@ inline void mix_rows(float* out, std::ptrdiff_t out_stride, const float* p, std:
 }
 
 template <class Lanes, class T>
-void attn_mix(float* out, int out_stride, const float* p, int p_stride, int n_q, const T* v, int v_stride, int n_keys,
-              int head_dim) noexcept {
+void attn_mix(float* out, int out_stride, const float* p, int p_stride, int n_q, const T* v, int v_stride,
+              int n_keys, int head_dim) noexcept {
   int r = 0;
   for (; r + 4 <= n_q; r += 4)
-    mix_rows<Lanes, 4>(out + static_cast<std::ptrdiff_t>(r) * out_stride, out_stride, p + static_cast<std::ptrdiff_t>(r) * p_stride,
-                       p_stride, v, v_stride, n_keys, head_dim);
+    mix_rows<Lanes, 4>(out + static_cast<std::ptrdiff_t>(r) * out_stride, out_stride,
+                       p + static_cast<std::ptrdiff_t>(r) * p_stride, p_stride, v, v_stride, n_keys,
+                       head_dim);
   for (; r < n_q; ++r)
-    mix_rows<Lanes, 1>(out + static_cast<std::ptrdiff_t>(r) * out_stride, out_stride, p + static_cast<std::ptrdiff_t>(r) * p_stride,
-                       p_stride, v, v_stride, n_keys, head_dim);
+    mix_rows<Lanes, 1>(out + static_cast<std::ptrdiff_t>(r) * out_stride, out_stride,
+                       p + static_cast<std::ptrdiff_t>(r) * p_stride, p_stride, v, v_stride, n_keys,
+                       head_dim);
 }
 
 // The row in registers; the last one is filled up with `pad`. each(Vec, index)
@@ -131,14 +134,15 @@ void softmax(float* row, int n) noexcept {
   const Vec largest(largest_lane(m));
   Vec z(0.0f);
   over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
-    const Vec e = exp<Set>(s - largest);             // 0 where padded
+    const Vec e = exp<Set>(s - largest);  // 0 where padded
     z = z + e;
     store_part(row, i, n, e);
   });
   scale_row<Vec>(row, n, 1.0f / lane_sum(z));
 }
 
-// The classes of the slots of one register: 1 where image. Slots beyond n are of no class: their score is padded anyway.
+// The classes of the slots of one register: 1 where image. Slots beyond n are of no class: their score is
+// padded anyway.
 template <class Vec>
 inline auto image_lanes(const std::uint8_t* modality, int i, int n) noexcept {
   constexpr int kWidth = static_cast<int>(Vec::size);
@@ -147,7 +151,8 @@ inline auto image_lanes(const std::uint8_t* modality, int i, int n) noexcept {
   return Vec::load_aligned(flag) > Vec(0.5f);
 }
 
-// One online state (m, Z, U, Q) per class in the lanes of its own registers, joined at the end; one exponential a slot.
+// One online state (m, Z, U, Q) per class in the lanes of its own registers, joined at the end; one
+// exponential a slot.
 template <class Set>
 void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept {
   using Vec = typename Set::Vec;
@@ -165,7 +170,7 @@ void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEviden
     const auto image = image_lanes<Vec>(modality, i, n);
     const Vec from_top = s - xsimd::select(image, top1, top0);
     const Vec e = exp<Set>(from_top);
-    const Vec d = xsimd::select(e > zero, from_top, zero);      // padded: 0 times minus infinity must stay 0
+    const Vec d = xsimd::select(e > zero, from_top, zero);  // padded: 0 times minus infinity must stay 0
     const Vec e0 = xsimd::select(image, zero, e), e1 = xsimd::select(image, e, zero);
     z0 = z0 + e0;
     z1 = z1 + e1;
@@ -175,7 +180,8 @@ void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEviden
     q1 = xsimd::fma(e1, e1, q1);
     store_part(row, i, n, e);
   });
-  const float z[2] = {lane_sum(z0), lane_sum(z1)}, u[2] = {lane_sum(u0), lane_sum(u1)}, q[2] = {lane_sum(q0), lane_sum(q1)};
+  const float z[2] = {lane_sum(z0), lane_sum(z1)}, u[2] = {lane_sum(u0), lane_sum(u1)},
+              q[2] = {lane_sum(q0), lane_sum(q1)};
   const float top = m[0] > m[1] ? m[0] : m[1];
   float f[2] = {0.0f, 0.0f}, all_z = 0.0f, all_u = 0.0f, all_q = 0.0f;
   *evidence = {};

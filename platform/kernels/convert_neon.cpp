@@ -46,8 +46,9 @@ void quantize_q8(std::int8_t* q, float* d, const float* x, int n) noexcept {
       for (int half = 0; half < 2; ++half) {
         const float32x4_t scaled = vmulq_n_f32(vld1q_f32(x + i + 4 * half), inverse);
         const uint32x4_t sign = vandq_u32(vreinterpretq_u32_f32(scaled), vdupq_n_u32(0x80000000u));
-        const float32x4_t nudge = vreinterpretq_f32_u32(vorrq_u32(sign, vreinterpretq_u32_f32(vdupq_n_f32(0.5f))));
-        whole[half] = vcvtq_s32_f32(vaddq_f32(scaled, nudge));      // truncates
+        const float32x4_t nudge =
+            vreinterpretq_f32_u32(vorrq_u32(sign, vreinterpretq_u32_f32(vdupq_n_f32(0.5f))));
+        whole[half] = vcvtq_s32_f32(vaddq_f32(scaled, nudge));  // truncates
       }
       vst1_s8(q + i, vqmovn_s16(vcombine_s16(vqmovn_s32(whole[0]), vqmovn_s32(whole[1]))));
     }

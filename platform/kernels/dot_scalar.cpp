@@ -7,9 +7,9 @@
 namespace shrike {
 namespace {
 
-// Plain C++ that a machine without our vector sets still runs at a bearable speed: a stretch of one weight row is turned
-// into f32 once and used by a block of rows; eight sums a row, so that no addition waits for the one before it. The order
-// of an output's sum is the same for any rows and outputs asked for.
+// Plain C++ that a machine without our vector sets still runs at a bearable speed: a stretch of one weight
+// row is turned into f32 once and used by a block of rows; eight sums a row, so that no addition waits for
+// the one before it. The order of an output's sum is the same for any rows and outputs asked for.
 constexpr int kSums = 8;
 constexpr int kStretch = 256;
 constexpr int kBlockRows = 16;
@@ -20,7 +20,9 @@ void put(const Matmul& t, int row, int out, float sum) noexcept {
   y = t.accumulate ? y + sum : sum;
 }
 
-float fold(const float (&s)[kSums]) noexcept { return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])); }
+float fold(const float (&s)[kSums]) noexcept {
+  return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
 
 // widen(w, k, n, out): n weights from the k-th of row w as f32.
 template <class Widen>

@@ -8,9 +8,9 @@
 namespace shrike {
 namespace {
 
-// Products over rows that lie along k: a tile of rows x outputs keeps one register of partial sums per output, so every
-// output is summed in the same order whatever the tile: lane by lane along k, the tail as one register padded with
-// zeros, then Lanes::sum. Chunks, cuts and threads therefore change no bit.
+// Products over rows that lie along k: a tile of rows x outputs keeps one register of partial sums per
+// output, so every output is summed in the same order whatever the tile: lane by lane along k, the tail as
+// one register padded with zeros, then Lanes::sum. Chunks, cuts and threads therefore change no bit.
 constexpr int kPrefetchBytes = 512;
 
 template <class Lanes, class T>
@@ -22,8 +22,8 @@ typename Lanes::Vec load_tail(const T* x, int n) noexcept {
 
 // acc[r][c] = sum over k of x[r][k] * w[c][k], as lanes
 template <class Lanes, int rows, int outs, class T>
-inline void dot_tile(typename Lanes::Vec (&acc)[rows][outs], const float* x, std::ptrdiff_t x_stride, const T* w,
-                     std::ptrdiff_t w_stride, int n) noexcept {
+inline void dot_tile(typename Lanes::Vec (&acc)[rows][outs], const float* x, std::ptrdiff_t x_stride,
+                     const T* w, std::ptrdiff_t w_stride, int n) noexcept {
   using Vec = typename Lanes::Vec;
   for (auto& row : acc)
     for (Vec& sum : row) sum = Lanes::zero();
@@ -32,7 +32,8 @@ inline void dot_tile(typename Lanes::Vec (&acc)[rows][outs], const float* x, std
     Vec weights[outs];
     for (int c = 0; c < outs; ++c) {
       weights[c] = Lanes::load(w + c * w_stride + k);
-      if constexpr (rows == 1) Lanes::prefetch(reinterpret_cast<const char*>(w + c * w_stride + k) + kPrefetchBytes);
+      if constexpr (rows == 1)
+        Lanes::prefetch(reinterpret_cast<const char*>(w + c * w_stride + k) + kPrefetchBytes);
     }
     for (int r = 0; r < rows; ++r) {
       const Vec v = Lanes::load(x + r * x_stride + k);
@@ -64,7 +65,8 @@ inline void over_outs(int row, int begin, int end, Tile tile) noexcept {
   for (; out < end; ++out) tile.template operator()<rows, 1>(row, out);
 }
 
-// Rows in blocks that stay in L2 beside the weights, outputs inside: a tile of weights is read from L1 by all rows.
+// Rows in blocks that stay in L2 beside the weights, outputs inside: a tile of weights is read from L1 by all
+// rows.
 template <class Lanes, class Tile>
 inline void over_tiles(int n_rows, int out_begin, int out_end, Tile tile) noexcept {
   constexpr int kBlockRows = 32;
@@ -122,10 +124,12 @@ void matmul_q8(const Matmul& t) noexcept {
       for (int c = 0; c < outs; ++c) {
         const std::byte* weights = w + static_cast<std::size_t>(c) * t.w_row_bytes;
         const typename Lanes::Group group = Lanes::load_group(weights, g);
-        if constexpr (rows == 1) Lanes::prefetch(weights + static_cast<std::size_t>(g) * sizeof(QBlockQ8_0) + kPrefetchBytes);
+        if constexpr (rows == 1)
+          Lanes::prefetch(weights + static_cast<std::size_t>(g) * sizeof(QBlockQ8_0) + kPrefetchBytes);
         for (int r = 0; r < rows; ++r) {
           const auto dot = Lanes::dot(group, q + static_cast<std::ptrdiff_t>(r) * t.n_in + g * kQ8Group);
-          acc[r][c] = Lanes::fma(dot, Lanes::all(group.d * d[static_cast<std::ptrdiff_t>(r) * n_groups + g]), acc[r][c]);
+          acc[r][c] = Lanes::fma(dot, Lanes::all(group.d * d[static_cast<std::ptrdiff_t>(r) * n_groups + g]),
+                                 acc[r][c]);
         }
       }
     for (int r = 0; r < rows; ++r) {

@@ -10,19 +10,21 @@
 #include "platform/numeric.hpp"
 
 // The kernel table: one row and one contract per kernel. A set (`scalar`, `avx2`, `neon`) is its parent with
-// better rows, so a missing variant is slower, never wrong. The table is chosen once, at start, and passed down.
+// better rows, so a missing variant is slower, never wrong. The table is chosen once, at start, and passed
+// down.
 //
 // Common to all rows
 //   pointers  need only the alignment of their element type; rows are faster on 64-byte boundaries
 //   sizes     any count >= 0 unless the row says more; nothing outside the given range is read or written
 //   numbers   accumulation in f32; a row's result for one output never depends on how many other outputs are
 //             asked for in the same call, so neither chunking nor the number of threads changes a bit
-//   ISAs      agree with the scalar reference to the tolerance named in the row (eps = 2^-24, n = terms summed)
+//   ISAs      agree with the scalar reference to the tolerance named in the row (eps = 2^-24, n = terms
+//   summed)
 namespace shrike {
 
 enum class Isa : std::uint8_t { scalar, avx2, neon };
 
-inline constexpr int kQ8Group = 32;        // numbers that share one scale in q8_0, weights and activations alike
+inline constexpr int kQ8Group = 32;  // numbers that share one scale in q8_0, weights and activations alike
 
 // y[r][c] = bias[c] + sum_k x[r][k] * w[c][k]          for r in [0, n_rows), c in [out_begin, out_end)
 // (accumulate: y[r][c] += the same)
@@ -42,16 +44,17 @@ struct Matmul {
   int x_stride = 0;
   const std::int8_t* xq = nullptr;
   const float* xd = nullptr;
-  const float* bias = nullptr;      // [n_out] or null
+  const float* bias = nullptr;  // [n_out] or null
   float* y = nullptr;
   int y_stride = 0;
   bool accumulate = false;
 };
 
 // What one softmax row shows. Natural logarithms. Class 0 is text, class 1 is image (Modality in core).
-// With p the whole row's weights: entropy = -sum p ln p, sum_sq = sum p^2, lse = ln sum e^s; mass[c] = sum of p over
-// class c; class_entropy[c] is that of the softmax restricted to class c. An empty class has mass and entropy 0.
-// Source: kv-cache literature's online-softmax identities, E = ln Z - U / Z with U = sum e^(s-m) (s-m).
+// With p the whole row's weights: entropy = -sum p ln p, sum_sq = sum p^2, lse = ln sum e^s; mass[c] = sum of
+// p over class c; class_entropy[c] is that of the softmax restricted to class c. An empty class has mass and
+// entropy 0. Source: kv-cache literature's online-softmax identities, E = ln Z - U / Z with U = sum e^(s-m)
+// (s-m).
 struct RowEvidence {
   float lse = 0;
   float entropy = 0;
@@ -64,9 +67,9 @@ struct RowEvidence {
 // their rounding, and their magnitudes to less than 2^23, so that 8 bits times them stay inside 31.
 // Output i is the sum over t < count[i] of weight[i * taps_max + t] * source[first[i] + t].
 struct ResampleAxis {
-  const std::int32_t* first = nullptr;     // [n_out]
-  const std::int32_t* count = nullptr;     // [n_out], 1..taps_max
-  const std::int32_t* weight = nullptr;    // [n_out][taps_max]
+  const std::int32_t* first = nullptr;   // [n_out]
+  const std::int32_t* count = nullptr;   // [n_out], 1..taps_max
+  const std::int32_t* weight = nullptr;  // [n_out][taps_max]
   int taps_max = 0;
   int n_out = 0;
 };
@@ -75,61 +78,68 @@ inline constexpr int kResampleBits = 22;
 struct Kernels {
   Isa isa = Isa::scalar;
 
-  // --- norm: out may be x --------------------------------------------------------------------- 8 eps sqrt(n)
-  // out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]
+  // --- norm: out may be x --------------------------------------------------------------------- 8 eps
+  // sqrt(n) out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]
   void (*rms_norm)(float* out, const float* x, const float* weight, int dim, float eps) noexcept;
   // out[i] = (x[i] - mean) / sqrt(var + eps) * weight[i] + bias[i]
-  void (*layer_norm)(float* out, const float* x, const float* weight, const float* bias, int dim, float eps) noexcept;
+  void (*layer_norm)(float* out, const float* x, const float* weight, const float* bias, int dim,
+                     float eps) noexcept;
 
   // --- act: in place ------------------------------------------------------------------ 1e-6 relative to |x|
-  void (*gelu)(float* x, int n) noexcept;          // tanh form
-  void (*gelu_quick)(float* x, int n) noexcept;    // x sigmoid(1.702 x)
+  void (*gelu)(float* x, int n) noexcept;        // tanh form
+  void (*gelu_quick)(float* x, int n) noexcept;  // x sigmoid(1.702 x)
   // gate[i] = silu(gate[i]) * up[i]
   void (*silu_mul)(float* gate, const float* up, int n) noexcept;
-  void (*add)(float* y, const float* x, int n) noexcept;                          // y += x, exact
+  void (*add)(float* y, const float* x, int n) noexcept;  // y += x, exact
 
-  // --- rope: rotates n_pairs pairs by the angles whose cosines and sines are given; out may be x ----------- exact
-  // (a, b) becomes (a cos - b sin, b cos + a sin), no fma. Pairs are numbers 2i, 2i + 1, or i, i + n_pairs.
-  void (*rope_neighbours)(float* out, const float* x, const float* cos, const float* sin, int n_pairs) noexcept;
+  // --- rope: rotates n_pairs pairs by the angles whose cosines and sines are given; out may be x -----------
+  // exact (a, b) becomes (a cos - b sin, b cos + a sin), no fma. Pairs are numbers 2i, 2i + 1, or i, i +
+  // n_pairs.
+  void (*rope_neighbours)(float* out, const float* x, const float* cos, const float* sin,
+                          int n_pairs) noexcept;
   void (*rope_halves)(float* out, const float* x, const float* cos, const float* sin, int n_pairs) noexcept;
 
-  // --- convert ---------------------------------------------------------------------------------------- exact
-  void (*f32_to_f16)(f16* out, const float* x, int n) noexcept;                   // to nearest even
+  // --- convert ----------------------------------------------------------------------------------------
+  // exact
+  void (*f32_to_f16)(f16* out, const float* x, int n) noexcept;  // to nearest even
   void (*f16_to_f32)(float* out, const f16* x, int n) noexcept;
-  void (*q8_0_to_f32)(float* out, const std::byte* row, int n) noexcept;          // n a multiple of 32
-  // Per group of 32: d = max|x| / 127, q = trunc(v +- 0.5) of v = x * (127 / max|x|); d = 0 gives q = 0. Same bits everywhere.
+  void (*q8_0_to_f32)(float* out, const std::byte* row, int n) noexcept;  // n a multiple of 32
+  // Per group of 32: d = max|x| / 127, q = trunc(v +- 0.5) of v = x * (127 / max|x|); d = 0 gives q = 0. Same
+  // bits everywhere.
   void (*quantize_q8)(std::int8_t* q, float* d, const float* x, int n) noexcept;  // n a multiple of 32
 
-  // --- dot: matrix products ------------------------------------------------------------ 4 eps n max|x| max|w|
+  // --- dot: matrix products ------------------------------------------------------------ 4 eps n max|x|
+  // max|w|
   void (*matmul_f32)(const Matmul& task) noexcept;
   void (*matmul_f16)(const Matmul& task) noexcept;
-  void (*matmul_q8_0)(const Matmul& task) noexcept;      // integer dots per group, then f32
+  void (*matmul_q8_0)(const Matmul& task) noexcept;  // integer dots per group, then f32
 
-  // --- attention ------------------------------------------------------------------------------ 4 eps n per sum
-  // scores[r][j] = scale * dot(q[r], k[j])           q [n_q][head_dim], k [n_keys][head_dim], strides in numbers
-  void (*attn_scores_f16)(float* scores, int score_stride, const float* q, int q_stride, int n_q, const f16* k,
-                          int k_stride, int n_keys, int head_dim, float scale) noexcept;
-  void (*attn_scores_f32)(float* scores, int score_stride, const float* q, int q_stride, int n_q, const float* k,
-                          int k_stride, int n_keys, int head_dim, float scale) noexcept;
+  // --- attention ------------------------------------------------------------------------------ 4 eps n per
+  // sum scores[r][j] = scale * dot(q[r], k[j])           q [n_q][head_dim], k [n_keys][head_dim], strides in
+  // numbers
+  void (*attn_scores_f16)(float* scores, int score_stride, const float* q, int q_stride, int n_q,
+                          const f16* k, int k_stride, int n_keys, int head_dim, float scale) noexcept;
+  void (*attn_scores_f32)(float* scores, int score_stride, const float* q, int q_stride, int n_q,
+                          const float* k, int k_stride, int n_keys, int head_dim, float scale) noexcept;
   // out[r] += sum_j p[r][j] * v[j]                   in ascending j, whatever n_q is
-  void (*attn_mix_f16)(float* out, int out_stride, const float* p, int p_stride, int n_q, const f16* v, int v_stride,
-                       int n_keys, int head_dim) noexcept;
+  void (*attn_mix_f16)(float* out, int out_stride, const float* p, int p_stride, int n_q, const f16* v,
+                       int v_stride, int n_keys, int head_dim) noexcept;
   void (*attn_mix_f32)(float* out, int out_stride, const float* p, int p_stride, int n_q, const float* v,
                        int v_stride, int n_keys, int head_dim) noexcept;
   // row = softmax(row), n >= 1; finite scores
-  void (*softmax)(float* row, int n) noexcept;                                     // 1e-6 relative
+  void (*softmax)(float* row, int n) noexcept;  // 1e-6 relative
   // The same, and what the row shows. modality [n]: 0 text, 1 image. Costs additions, no second exponential.
   void (*softmax_evidence)(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept;
   // mass[j] += sum over rows of p[r][j], rows in ascending order (exact: plain additions)
   void (*column_mass)(float* mass, const float* p, int p_stride, int n_rows, int n) noexcept;
 
-  // --- image: 8-bit RGB, three bytes a pixel ---------------------------------------------------------- exact
-  // One row: out [axis.n_out][3] from in [*][3].
+  // --- image: 8-bit RGB, three bytes a pixel ----------------------------------------------------------
+  // exact One row: out [axis.n_out][3] from in [*][3].
   void (*resample_row)(std::uint8_t* out, const std::uint8_t* in, const ResampleAxis& axis) noexcept;
   // One output row from n_taps input rows, row_stride bytes apart:
   // out[b] = clamp8((2^21 + sum_t weight[t] * in[t][b]) >> 22)
-  void (*resample_column)(std::uint8_t* out, const std::uint8_t* in, std::size_t row_stride, const std::int32_t* weight,
-                          int n_taps, int n_bytes) noexcept;
+  void (*resample_column)(std::uint8_t* out, const std::uint8_t* in, std::size_t row_stride,
+                          const std::int32_t* weight, int n_taps, int n_bytes) noexcept;
   // planes[c][i] = in[i][c] * scale[c] + shift[c], one fma; planes plane_stride numbers apart
   void (*normalise_rgb)(float* planes, std::size_t plane_stride, const std::uint8_t* in, int n_pixels,
                         const float scale[3], const float shift[3]) noexcept;
@@ -144,8 +154,8 @@ struct Kernels {
 [[nodiscard]] const char* isa_name(Isa isa) noexcept;
 [[nodiscard]] std::optional<Isa> isa_from_name(std::string_view name) noexcept;
 
-// The best set, or the one named by the environment variable SHRIKE_ISA. Empty: that name is unknown, not built in,
-// or not executable here.
+// The best set, or the one named by the environment variable SHRIKE_ISA. Empty: that name is unknown, not
+// built in, or not executable here.
 [[nodiscard]] std::optional<Isa> choose_isa() noexcept;
 
 }  // namespace shrike

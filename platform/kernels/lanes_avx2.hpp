@@ -11,14 +11,16 @@ namespace {
 struct LanesAvx2 {
   using Vec = __m256;
   static constexpr int kWidth = 8;
-  static constexpr int kTileRows = 4;       // 4 x 3 sums, 3 weights and an activation fill the 16 registers
+  static constexpr int kTileRows = 4;  // 4 x 3 sums, 3 weights and an activation fill the 16 registers
   static constexpr int kTileOuts = 3;
   static constexpr int kTileOutsAlone = 8;  // one row: as many sums as hide the latency of fma
 
   static Vec zero() noexcept { return _mm256_setzero_ps(); }
   static Vec all(float x) noexcept { return _mm256_set1_ps(x); }
   static Vec load(const float* x) noexcept { return _mm256_loadu_ps(x); }
-  static Vec load(const f16* x) noexcept { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))); }
+  static Vec load(const f16* x) noexcept {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
+  }
   static void store(float* x, Vec v) noexcept { _mm256_storeu_ps(x, v); }
   static Vec mul(Vec a, Vec b) noexcept { return _mm256_mul_ps(a, b); }
   static Vec fma(Vec a, Vec b, Vec c) noexcept { return _mm256_fmadd_ps(a, b, c); }
@@ -34,8 +36,8 @@ struct LanesAvx2 {
     _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(fours), _mm256_extractf128_ps(fours, 1)));
   }
 
-  // One group of 32 int8 weights, and its product with 32 int8 activations as 8 partial sums. The weight goes in as
-  // |w| (unsigned, so -128 is fine) and hands its sign to the activation, which is never -128.
+  // One group of 32 int8 weights, and its product with 32 int8 activations as 8 partial sums. The weight goes
+  // in as |w| (unsigned, so -128 is fine) and hands its sign to the activation, which is never -128.
   struct Group {
     __m256i magnitude, sign;
     float d;

@@ -11,7 +11,7 @@ namespace {
 struct LanesNeon {
   using Vec = float32x4_t;
   static constexpr int kWidth = 4;
-  static constexpr int kTileRows = 4;       // 4 x 4 sums, 4 weights, 4 activations: 24 of 32 registers
+  static constexpr int kTileRows = 4;  // 4 x 4 sums, 4 weights, 4 activations: 24 of 32 registers
   static constexpr int kTileOuts = 4;
   static constexpr int kTileOutsAlone = 8;
 
@@ -38,13 +38,16 @@ struct LanesNeon {
     f16 d;
     std::memcpy(&d, at, sizeof(d));
     const auto* q = reinterpret_cast<const std::int8_t*>(at + sizeof(d));
-    return {vld1q_s8(q), vld1q_s8(q + 16), vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(d))), 0)};
+    return {vld1q_s8(q), vld1q_s8(q + 16),
+            vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(d))), 0)};
   }
   // Two products of at most 127 * 128 fit into 16 bits, so they are added there first.
   static Vec dot(const Group& w, const std::int8_t* x) noexcept {
     const int8x16_t a = vld1q_s8(x), b = vld1q_s8(x + 16);
-    const int16x8_t s = vmlal_s8(vmull_s8(vget_low_s8(w.low), vget_low_s8(a)), vget_high_s8(w.low), vget_high_s8(a));
-    const int16x8_t t = vmlal_s8(vmull_s8(vget_low_s8(w.high), vget_low_s8(b)), vget_high_s8(w.high), vget_high_s8(b));
+    const int16x8_t s =
+        vmlal_s8(vmull_s8(vget_low_s8(w.low), vget_low_s8(a)), vget_high_s8(w.low), vget_high_s8(a));
+    const int16x8_t t =
+        vmlal_s8(vmull_s8(vget_low_s8(w.high), vget_low_s8(b)), vget_high_s8(w.high), vget_high_s8(b));
     return vcvtq_f32_s32(vpadalq_s16(vpaddlq_s16(s), t));
   }
   static void prefetch(const void* at) noexcept { __builtin_prefetch(at); }

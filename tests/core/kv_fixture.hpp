@@ -13,12 +13,12 @@
 
 namespace shrike::kv::test {
 
-// A memory and its attention in an arena of their own, fed with random keys, values and queries. Keeps what went in,
-// unturned and in f32, so that an obvious version can be computed beside it.
+// A memory and its attention in an arena of their own, fed with random keys, values and queries. Keeps what
+// went in, unturned and in f32, so that an obvious version can be computed beside it.
 class Fixture {
  public:
-  Fixture(const Memory::Shape& shape, int group, int n_rows_max, int n_threads, bool evidence, std::uint32_t seed,
-          const Kernels& kernels)
+  Fixture(const Memory::Shape& shape, int group, int n_rows_max, int n_threads, bool evidence,
+          std::uint32_t seed, const Kernels& kernels)
       : shape(shape), group(group), n_threads(n_threads), kernels(kernels), threads(n_threads), random(seed) {
     lay_out(measure_, n_rows_max, evidence);
     arena_ = Arena::reserve(measure_, {}).value();
@@ -27,11 +27,13 @@ class Fixture {
     memory.reset();
   }
 
-  // Appends n tokens of one frame, the same in every table but with keys and values of its own per (layer, head).
+  // Appends n tokens of one frame, the same in every table but with keys and values of its own per (layer,
+  // head).
   void append(int n, std::int32_t frame, std::uint8_t flags = 0) {
     std::vector<TokenFacts> facts(static_cast<std::size_t>(n));
     for (int i = 0; i < n; ++i)
-      facts[static_cast<std::size_t>(i)] = {frame, 0, static_cast<std::uint8_t>(i), i % 3 == 0 ? Modality::text : Modality::image, flags};
+      facts[static_cast<std::size_t>(i)] = {frame, 0, static_cast<std::uint8_t>(i),
+                                            i % 3 == 0 ? Modality::text : Modality::image, flags};
     memory.append(facts);
     for (int layer = 0; layer < shape.n_layers; ++layer)
       for (int head = 0; head < shape.n_kv_heads; ++head)

@@ -29,7 +29,8 @@ TEST(Arena, hands_out_exactly_what_it_measured) {
   two.lay_out(arena);
   arena.seal();
   EXPECT_EQ(arena.bytes(), measure.bytes());
-  for (const Arena::Section& section : arena.sections()) EXPECT_EQ(section.used, section.size) << section.name;
+  for (const Arena::Section& section : arena.sections())
+    EXPECT_EQ(section.used, section.size) << section.name;
 }
 
 TEST(Arena, memory_is_aligned_zeroed_and_its_own) {

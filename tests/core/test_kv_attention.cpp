@@ -34,10 +34,10 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 
 // The obvious version: every query turned to its position, every key at its own, softmax in double.
 struct Oracle {
-  std::vector<double> out;                  // [n_rows][n_heads * head_dim]
-  std::vector<std::vector<double>> mass;    // [n_kv_heads][slots]
-  double entropy[2][2] = {};                // [kv head][query class], sums
-  double class_entropy[2][2][2] = {};       // [kv head][query class][key class]
+  std::vector<double> out;                // [n_rows][n_heads * head_dim]
+  std::vector<std::vector<double>> mass;  // [n_kv_heads][slots]
+  double entropy[2][2] = {};              // [kv head][query class], sums
+  double class_entropy[2][2][2] = {};     // [kv head][query class][key class]
 };
 Oracle oracle(const Fixture& f, int layer, const std::vector<float>& q, int n_rows) {
   const int hd = f.shape.head_dim;
@@ -55,17 +55,21 @@ Oracle oracle(const Fixture& f, int layer, const std::vector<float>& q, int n_ro
         f.turn(query, position);
         std::vector<double> p;
         double z[2] = {};
-        for (const auto& s : slots) p.push_back(s.position <= position ? std::exp(dot(query, s.key) / std::sqrt(hd)) : 0.0);
+        for (const auto& s : slots)
+          p.push_back(s.position <= position ? std::exp(dot(query, s.key) / std::sqrt(hd)) : 0.0);
         for (std::size_t j = 0; j < p.size(); ++j) z[static_cast<int>(slots[j].token.modality)] += p[j];
         const double total = z[0] + z[1];
-        const int query_class = static_cast<int>(slots[slots.size() - static_cast<std::size_t>(n_rows - row)].token.modality);
+        const int query_class =
+            static_cast<int>(slots[slots.size() - static_cast<std::size_t>(n_rows - row)].token.modality);
         for (std::size_t j = 0; j < p.size(); ++j) {
           if (p[j] == 0) continue;
           const int c = static_cast<int>(slots[j].token.modality);
           o.entropy[kv][query_class] -= p[j] / total * std::log(p[j] / total);
           o.class_entropy[kv][query_class][c] -= p[j] / z[c] * std::log(p[j] / z[c]);
           o.mass[static_cast<std::size_t>(kv)][j] += p[j] / total;
-          for (int i = 0; i < hd; ++i) o.out[static_cast<std::size_t>(at + i)] += p[j] / total * slots[j].value[static_cast<std::size_t>(i)];
+          for (int i = 0; i < hd; ++i)
+            o.out[static_cast<std::size_t>(at + i)] +=
+                p[j] / total * slots[j].value[static_cast<std::size_t>(i)];
         }
       }
   }
@@ -93,17 +97,20 @@ TEST_P(KvAttention, equals_the_obvious_version_over_blocks_evictions_and_odd_siz
         std::vector<RowSums> rows(4);
         std::vector<float> mass(static_cast<std::size_t>(2 * f.shape.slots_max()));
         Evidence evidence{rows.data(), mass.data()};
-        f.attention.attend(k, f.threads, f.memory, 1, q.data(), out.data(), n_rows, query_class.data(), &evidence);
+        f.attention.attend(k, f.threads, f.memory, 1, q.data(), out.data(), n_rows, query_class.data(),
+                           &evidence);
 
         const Oracle o = oracle(f, 1, q, n_rows);
         for (std::size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], o.out[i], 2e-5) << i;
         for (int kv = 0; kv < 2; ++kv) {
           for (std::size_t j = 0; j < o.mass[static_cast<std::size_t>(kv)].size(); ++j)
-            ASSERT_NEAR(mass[static_cast<std::size_t>(kv * f.shape.slots_max()) + j], o.mass[static_cast<std::size_t>(kv)][j], 1e-4);
+            ASSERT_NEAR(mass[static_cast<std::size_t>(kv * f.shape.slots_max()) + j],
+                        o.mass[static_cast<std::size_t>(kv)][j], 1e-4);
           for (int c = 0; c < 2; ++c) {
             EXPECT_NEAR(rows[static_cast<std::size_t>(2 * kv + c)].entropy, o.entropy[kv][c], 1e-3);
             for (int key_class = 0; key_class < 2; ++key_class)
-              EXPECT_NEAR(rows[static_cast<std::size_t>(2 * kv + c)].class_entropy[key_class], o.class_entropy[kv][c][key_class], 1e-3);
+              EXPECT_NEAR(rows[static_cast<std::size_t>(2 * kv + c)].class_entropy[key_class],
+                          o.class_entropy[kv][c][key_class], 1e-3);
           }
         }
 

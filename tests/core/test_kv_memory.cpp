@@ -146,7 +146,7 @@ TEST(Memory, the_smallest_pool_that_blocks_min_promises_takes_a_frame_at_every_t
         f.append(frame, i);
         expect_sound(f.memory);
         f.memory.mark();
-        f.append(shape.reserve, kNoFrame);       // the room for asking is there
+        f.append(shape.reserve, kNoFrame);  // the room for asking is there
         f.memory.roll_back();
       }
     }
@@ -155,8 +155,9 @@ TEST(Memory, the_smallest_pool_that_blocks_min_promises_takes_a_frame_at_every_t
 // Scores that keep slots here and there, different in every table: a head-wise method at its worst.
 void score_noise(const Candidates& slots, std::span<float> score) noexcept {
   for (std::size_t i = 0; i < score.size(); ++i) {
-    std::uint32_t h = static_cast<std::uint32_t>(slots.facts[i].token.frame * 131 + slots.facts[i].token.j * 7 + slots.layer * 17 +
-                                                 slots.kv_head * 29);
+    std::uint32_t h =
+        static_cast<std::uint32_t>(slots.facts[i].token.frame * 131 + slots.facts[i].token.j * 7 +
+                                   slots.layer * 17 + slots.kv_head * 29);
     h = (h ^ (h >> 3)) * 2654435761u;
     score[i] = static_cast<float>((h ^ (h >> 15)) & 1023u);
   }
@@ -172,11 +173,13 @@ TEST(Memory, scattered_selections_that_differ_by_head_stay_sound_and_keep_their_
     before = f.slots(1, 1);
     ASSERT_NE(f.memory.make_room(29, policy), Room::full) << frame;
     expect_sound(f.memory);
-    // Each survivor is one of those before, with its value untouched; its key, seen from its new position, is the old
-    // key moved: turning it back by the difference gives the old one up to f16 rounding of a repacking.
+    // Each survivor is one of those before, with its value untouched; its key, seen from its new position, is
+    // the old key moved: turning it back by the difference gives the old one up to f16 rounding of a
+    // repacking.
     std::size_t b = 0;
     for (const Fixture::Slot& s : f.slots(1, 1)) {
-      while (b < before.size() && (before[b].token.frame != s.token.frame || before[b].token.j != s.token.j)) ++b;
+      while (b < before.size() && (before[b].token.frame != s.token.frame || before[b].token.j != s.token.j))
+        ++b;
       ASSERT_LT(b, before.size()) << "a slot out of nowhere";
       ASSERT_EQ(before[b].value, s.value);
       std::vector<double> key = s.key;

@@ -63,7 +63,8 @@ TEST(SelectFrames, keeps_whole_frames_newest_first_and_stops_at_the_first_that_d
   std::vector<float> score(s.facts.size());
   parts::score_recency(s.candidates(), score);
   parts::select_frames(s.candidates(), score, 6, s.keep, s.order);
-  EXPECT_EQ(s.keep, (std::vector<std::uint8_t>{1, 1, 0, 0, 0, 0, 0, 1, 1, 1})) << "frame 0 would fit, but 1 comes first";
+  EXPECT_EQ(s.keep, (std::vector<std::uint8_t>{1, 1, 0, 0, 0, 0, 0, 1, 1, 1}))
+      << "frame 0 would fit, but 1 comes first";
   parts::select_frames(s.candidates(), score, 9, s.keep, s.order);
   EXPECT_EQ(s.n_kept(), 9);
   parts::select_frames(s.candidates(), score, 1, s.keep, s.order);

@@ -64,7 +64,8 @@ TEST(Session, plan_equals_use_section_by_section) {
     std::size_t total = 0;
     for (const Arena::Section& section : session->runtime().arena().sections()) {
       EXPECT_EQ(section.used, section.size) << section.name;
-      const auto row = std::find_if(plan.rows.begin(), plan.rows.end(), [&](const PlanRow& r) { return r.name == section.name; });
+      const auto row = std::find_if(plan.rows.begin(), plan.rows.end(),
+                                    [&](const PlanRow& r) { return r.name == section.name; });
       ASSERT_NE(row, plan.rows.end()) << section.name;
       EXPECT_EQ(row->bytes, section.size) << section.name;
       total += section.size;
@@ -136,7 +137,7 @@ TEST(Session, ask_leaves_memory_as_it_was) {
   const auto session = open(options);
   ASSERT_NE(session, nullptr);
   for (int round = 0; round < 3; ++round) {
-    watch(*session, 20 * round, 20);           // the last rounds are beyond the budget
+    watch(*session, 20 * round, 20);  // the last rounds are beyond the budget
     const auto before = memory_bytes(*session);
     const std::string first = answer(*session, "What is in view now?");
     EXPECT_EQ(memory_bytes(*session), before);

@@ -1,5 +1,5 @@
-// A stream without end in memory that does not grow: nothing is allocated, nothing gets larger, and the newest frame is
-// seen as well after twenty times the model's context as at the start.
+// A stream without end in memory that does not grow: nothing is allocated, nothing gets larger, and the
+// newest frame is seen as well after twenty times the model's context as at the start.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -29,8 +29,8 @@ constexpr int kContexts = 20;
 
 // A frame of the reference streams as a camera would bring it, five times as large.
 struct Footage {
-  std::vector<std::vector<std::uint8_t>> frames;      // [320 * 320 * 3]
-  std::vector<std::string> in_view;                   // "a blue star", or "" where there is nothing
+  std::vector<std::vector<std::uint8_t>> frames;  // [320 * 320 * 3]
+  std::vector<std::string> in_view;               // "a blue star", or "" where there is nothing
   static constexpr int kSide = 320;
 };
 Footage load_footage() {
@@ -38,7 +38,8 @@ Footage load_footage() {
   std::ifstream in(SHRIKE_SOURCE_DIR "/tests/data/perch/streams.json");
   for (const auto& stream : nlohmann::json::parse(in)) {
     char name[64];
-    std::snprintf(name, sizeof(name), "/tests/data/perch/stream_%02d_frames.npy", stream["stream"].get<int>());
+    std::snprintf(name, sizeof(name), "/tests/data/perch/stream_%02d_frames.npy",
+                  stream["stream"].get<int>());
     const Npy npy = read_npy(SHRIKE_SOURCE_DIR + std::string(name)).value();
     for (int f = 0; f < npy.shape[0]; ++f) {
       std::vector<std::uint8_t> big(Footage::kSide * Footage::kSide * 3);
@@ -64,7 +65,9 @@ struct Camera {
   const Footage& footage;
 
   Camera(Session& s, const Footage& f)
-      : session(s), preprocess(s.runtime().kernels(), s.guest_memory("preprocess"), Footage::kSide, Footage::kSide, s.image_input().side, Filter::lanczos),
+      : session(s),
+        preprocess(s.runtime().kernels(), s.guest_memory("preprocess"), Footage::kSide, Footage::kSide,
+                   s.image_input().side, Filter::lanczos),
         footage(f) {}
   See show(int n) {
     Frame frame;
@@ -78,7 +81,9 @@ struct Camera {
 
 SessionOptions watching(int side) {
   SessionOptions options = perch_options();
-  options.guests = {{"preprocess", Preprocessor::bytes_needed(Footage::kSide, Footage::kSide, side, Filter::lanczos), true, ""}};
+  options.guests = {{"preprocess",
+                     Preprocessor::bytes_needed(Footage::kSide, Footage::kSide, side, Filter::lanczos), true,
+                     ""}};
   return options;
 }
 
@@ -118,7 +123,8 @@ TEST(ForEver, two_thousand_frames_with_questions_allocate_nothing_and_stay_as_la
     const test::AllocGuard guard;
     for (int n = 1; n <= kFrames; ++n) {
       n_compressed += camera.show(n) == See::compressed ? 1 : 0;
-      if (n % 20 == 0) ask(*session, n % 40 == 0 ? "What is in view now?" : "What was the first thing you saw?", pieces);
+      if (n % 20 == 0)
+        ask(*session, n % 40 == 0 ? "What is in view now?" : "What was the first thing you saw?", pieces);
     }
     EXPECT_EQ(guard.made(), 0u);
   }
@@ -128,7 +134,8 @@ TEST(ForEver, two_thousand_frames_with_questions_allocate_nothing_and_stay_as_la
   EXPECT_EQ(session->stats().n_frames_seen, kFrames + 1);
   EXPECT_LE(session->stats().tokens_held, session->stats().tokens_max);
   // Not the test program itself, with its footage: what the session took is what its plan announced.
-  for (const Arena::Section& section : session->runtime().arena().sections()) EXPECT_EQ(section.used, section.size) << section.name;
+  for (const Arena::Section& section : session->runtime().arena().sections())
+    EXPECT_EQ(section.used, section.size) << section.name;
 }
 
 TEST(ForEver, after_twenty_contexts_the_newest_frame_is_seen_as_well_as_at_the_start) {
@@ -148,14 +155,17 @@ TEST(ForEver, after_twenty_contexts_the_newest_frame_is_seen_as_well_as_at_the_s
     }
     return right;
   };
-  const int n = static_cast<int>(footage.frames.size());      // both streams
-  const int n_asked = static_cast<int>(std::count_if(footage.in_view.begin(), footage.in_view.end(), [](const std::string& s) { return !s.empty(); }));
+  const int n = static_cast<int>(footage.frames.size());  // both streams
+  const int n_asked = static_cast<int>(std::count_if(footage.in_view.begin(), footage.in_view.end(),
+                                                     [](const std::string& s) { return !s.empty(); }));
   const int at_start = score(0, n);
   int frame = n;
-  while (session->stats().n_tokens_evicted + session->stats().tokens_held < kContexts * n_context) camera.show(frame++);
-  frame += (n - frame % n) % n == 0 ? 0 : n - frame % n;          // begin with the same frame again
+  while (session->stats().n_tokens_evicted + session->stats().tokens_held < kContexts * n_context)
+    camera.show(frame++);
+  frame += (n - frame % n) % n == 0 ? 0 : n - frame % n;  // begin with the same frame again
   const int at_end = score(frame, n);
-  std::printf("in view: %d of %d right at the start, %d after %d positions\n", at_start, n_asked, at_end, kContexts * n_context);
+  std::printf("in view: %d of %d right at the start, %d after %d positions\n", at_start, n_asked, at_end,
+              kContexts * n_context);
   EXPECT_GE(at_start * 10, n_asked * 8);
   EXPECT_GE(at_end, at_start - 1);
   EXPECT_LE(session->runtime().memory().next_position(), n_context);

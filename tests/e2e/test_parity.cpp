@@ -1,5 +1,5 @@
-// Small random-weight SmolVLM pairs against what an independent runtime computed from them. Needs the reference data
-// beside the tree; without it these tests say that they were skipped.
+// Small random-weight SmolVLM pairs against what an independent runtime computed from them. Needs the
+// reference data beside the tree; without it these tests say that they were skipped.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,10 +19,11 @@ const std::string kData = SHRIKE_SOURCE_DIR "/../shared/data/parity/";
 struct Case {
   const char* type;
   const char* picture;
-  float tolerance;      // of the logits' range
+  float tolerance;  // of the logits' range
 };
-constexpr Case kCases[] = {{"f32", "square-64", 2e-3f},   {"f32", "tall-90x170", 2e-3f},   {"f32", "wide-200x120", 2e-3f},
-                           {"f16", "wide-200x120", 2e-3f}, {"q8_0", "square-64", 1.5e-2f}, {"q8_0", "tall-90x170", 1.5e-2f},
+constexpr Case kCases[] = {{"f32", "square-64", 2e-3f},      {"f32", "tall-90x170", 2e-3f},
+                           {"f32", "wide-200x120", 2e-3f},   {"f16", "wide-200x120", 2e-3f},
+                           {"q8_0", "square-64", 1.5e-2f},   {"q8_0", "tall-90x170", 1.5e-2f},
                            {"q8_0", "wide-200x120", 1.5e-2f}};
 
 std::unique_ptr<Runtime> open(const std::string& type, Isa isa, int n_threads, bool vision = true) {
@@ -30,7 +31,7 @@ std::unique_ptr<Runtime> open(const std::string& type, Isa isa, int n_threads, b
   options.model_path = kData + "models/smolvlm-tiny-" + type + ".gguf";
   if (vision) options.mmproj_path = kData + "models/mmproj-smolvlm-tiny-" + type + ".gguf";
   options.kv_policy = "full";
-  options.kv_budget_bytes = std::size_t{1} << 30;      // capped by what the context can use
+  options.kv_budget_bytes = std::size_t{1} << 30;  // capped by what the context can use
   options.isa = isa_name(isa);
   options.n_threads = n_threads;
   Result<std::unique_ptr<Runtime>> runtime = Runtime::open(options);
@@ -54,7 +55,8 @@ class Parity : public test::OnEveryIsa {
 };
 SHRIKE_ON_EVERY_ISA(Parity);
 
-// The model's prompt with the pictures' rows in place, as tokens.npy has it. Row k of picture chunk c is -1 - (16 c + k).
+// The model's prompt with the pictures' rows in place, as tokens.npy has it. Row k of picture chunk c is -1 -
+// (16 c + k).
 std::vector<PromptToken> prompt_of(const Npy& tokens) {
   std::vector<PromptToken> prompt;
   int row = 0;
@@ -71,20 +73,23 @@ struct Trace {
   std::vector<float> rows, logits, steps;
   std::vector<std::int32_t> greedy;
 };
-// Encodes the pictures (their own pixels where there are some, f32's where not), prefills, continues greedily.
+// Encodes the pictures (their own pixels where there are some, f32's where not), prefills, continues
+// greedily.
 Trace trace(Runtime& runtime, const Case& c, int n_steps) {
   const std::string folder = kData + "tiny-" + c.type + "/" + c.picture + "/";
   const std::string pixels = kData + "tiny-f32/" + c.picture + "/";
   Trace t;
   for (int k = 0; std::filesystem::exists(pixels + "pixels_" + std::to_string(k) + ".npy"); ++k) {
-    const Npy image = read_npy(pixels + "pixels_" + std::to_string(k) + ".npy").value();      // [h][w][3]
+    const Npy image = read_npy(pixels + "pixels_" + std::to_string(k) + ".npy").value();  // [h][w][3]
     const ImageInput input = runtime.image_input();
     const int n = input.side * input.side;
     EXPECT_EQ(image.f32.size(), static_cast<std::size_t>(3 * n));
     for (int i = 0; i < n; ++i)
-      for (int channel = 0; channel < 3; ++channel) input.planes[channel * n + i] = image.f32[static_cast<std::size_t>(3 * i + channel)];
+      for (int channel = 0; channel < 3; ++channel)
+        input.planes[channel * n + i] = image.f32[static_cast<std::size_t>(3 * i + channel)];
     const float* rows = runtime.encode_image();
-    t.rows.insert(t.rows.end(), rows, rows + runtime.vision_config()->n_image_tokens() * runtime.text_config().dim);
+    t.rows.insert(t.rows.end(), rows,
+                  rows + runtime.vision_config()->n_image_tokens() * runtime.text_config().dim);
   }
   const Npy tokens = read_npy(folder + "tokens.npy").value();
   const std::vector<PromptToken> prompt = prompt_of(tokens);
@@ -141,10 +146,10 @@ TEST_P(Parity, embeddings_logits_and_greedy_tokens_agree) {
         continue;
       }
       EXPECT_LE(margin, c.tolerance) << "step " << step << " chose another token although the margin is wide";
-      break;      // from here on the two tell different stories
+      break;  // from here on the two tell different stories
     }
-    std::printf("%s %s: embeddings %.1e, logits %.1e of the range, %d of %d greedy tokens\n", c.type, c.picture,
-                static_cast<double>(worst_embd), static_cast<double>(error), n_same, n_steps);
+    std::printf("%s %s: embeddings %.1e, logits %.1e of the range, %d of %d greedy tokens\n", c.type,
+                c.picture, static_cast<double>(worst_embd), static_cast<double>(error), n_same, n_steps);
   }
 }
 
@@ -160,7 +165,9 @@ TEST_P(Parity, logits_of_every_text_position_agree) {
     runtime->run(prompt, nullptr, true);
     const std::size_t n_vocab = static_cast<std::size_t>(runtime->text_config().n_vocab);
     for (std::size_t row = 0; row < prompt.size(); ++row)
-      EXPECT_LE(relative_error(runtime->logits(static_cast<int>(prompt.size() - 1 - row)), logits.f32.data() + row * n_vocab, n_vocab), tolerance)
+      EXPECT_LE(relative_error(runtime->logits(static_cast<int>(prompt.size() - 1 - row)),
+                               logits.f32.data() + row * n_vocab, n_vocab),
+                tolerance)
           << type << " row " << row;
   }
 }

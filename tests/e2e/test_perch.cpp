@@ -1,5 +1,5 @@
-// The demo model against its reference implementation: embeddings, prompt tokens, logits and answers. Two streams are in
-// the tree; the other ten are used where the reference data is at hand.
+// The demo model against its reference implementation: embeddings, prompt tokens, logits and answers. Two
+// streams are in the tree; the other ten are used where the reference data is at hand.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -39,9 +39,11 @@ void show(Session& session, const Npy& frames, int frame, double seconds) {
   const ImageInput image = session.image_input();
   ASSERT_EQ(frames.shape[1], image.side);
   const int n = image.side * image.side;
-  const std::uint8_t* pixels = frames.u8.data() + static_cast<std::size_t>(frame) * static_cast<std::size_t>(n) * 3;
+  const std::uint8_t* pixels =
+      frames.u8.data() + static_cast<std::size_t>(frame) * static_cast<std::size_t>(n) * 3;
   for (int c = 0; c < 3; ++c)
-    for (int i = 0; i < n; ++i) image.planes[c * n + i] = static_cast<float>(pixels[3 * i + c]) * image.scale[c] + image.shift[c];
+    for (int i = 0; i < n; ++i)
+      image.planes[c * n + i] = static_cast<float>(pixels[3 * i + c]) * image.scale[c] + image.shift[c];
   ASSERT_NE(session.see(seconds).status, See::memory_full);
 }
 
@@ -91,13 +93,16 @@ SHRIKE_ON_EVERY_ISA(Perch);
 TEST_P(Perch, sees_the_image_tokens_of_the_reference) {
   auto runtime = Runtime::open(options("f16")).value();
   const Npy frames = read_npy(stream_path(kHere, 1)).value();
-  const Npy expected = read_npy(kHere + "embd_stream_01.npy").value();       // [8][16][256]
+  const Npy expected = read_npy(kHere + "embd_stream_01.npy").value();  // [8][16][256]
   const int n = 64 * 64;
   for (int frame = 0; frame < 8; ++frame) {
     const ImageInput image = runtime->image_input();
     for (int c = 0; c < 3; ++c)
       for (int i = 0; i < n; ++i)
-        image.planes[c * n + i] = static_cast<float>(frames.u8[static_cast<std::size_t>((frame * n + i) * 3 + c)]) * image.scale[c] + image.shift[c];
+        image.planes[c * n + i] =
+            static_cast<float>(frames.u8[static_cast<std::size_t>((frame * n + i) * 3 + c)]) *
+                image.scale[c] +
+            image.shift[c];
     const float* rows = runtime->encode_image();
     const float* want = expected.f32.data() + frame * 16 * 256;
     float range = 0, worst = 0;
@@ -116,11 +121,12 @@ TEST_P(Perch, reads_the_prompt_of_the_reference_token_by_token) {
   const auto add = [&](int n) {
     for (int i = 0; i < n; ++i) {
       const TokenId token = runtime->prompt_buffer()[static_cast<std::size_t>(i)].token;
-      got.push_back(token < 0 ? 4 : token);       // <image>
+      got.push_back(token < 0 ? 4 : token);  // <image>
     }
   };
   add(runtime->prompt().opening(runtime->prompt_buffer()));
-  for (int frame = 0; frame < 8; ++frame) add(runtime->prompt().frame(2.0 * frame, frame, runtime->prompt_buffer()));
+  for (int frame = 0; frame < 8; ++frame)
+    add(runtime->prompt().frame(2.0 * frame, frame, runtime->prompt_buffer()));
   EXPECT_EQ(got, expected.get<std::vector<int>>());
 }
 
@@ -140,7 +146,10 @@ TEST_P(Perch, gives_the_logits_of_the_reference) {
       const ImageInput image = runtime->image_input();
       for (int c = 0; c < 3; ++c)
         for (int i = 0; i < n; ++i)
-          image.planes[c * n + i] = static_cast<float>(frames.u8[static_cast<std::size_t>((frame * n + i) * 3 + c)]) * image.scale[c] + image.shift[c];
+          image.planes[c * n + i] =
+              static_cast<float>(frames.u8[static_cast<std::size_t>((frame * n + i) * 3 + c)]) *
+                  image.scale[c] +
+              image.shift[c];
       const float* rows = runtime->encode_image();
       run(runtime->prompt().frame(2.0 * frame, frame, runtime->prompt_buffer()), rows, false);
     }
@@ -174,8 +183,8 @@ TEST_P(Perch, gives_the_answers_of_the_reference) {
 TEST(PerchAll, f32_gives_99_of_100_answers_of_the_reference_and_the_others_nearly) {
   if (!std::filesystem::exists(kAll + "weights.npz")) GTEST_SKIP() << "no reference data beside the tree";
   const std::string folder = std::string(SHRIKE_BINARY_DIR) + "/perch-f32";
-  const std::string command =
-      "/usr/bin/python3 '" SHRIKE_SOURCE_DIR "/models/perch/convert.py' '" + kAll + "' --type f32 --out '" + folder + "' >/dev/null 2>&1";
+  const std::string command = "/usr/bin/python3 '" SHRIKE_SOURCE_DIR "/models/perch/convert.py' '" + kAll +
+                              "' --type f32 --out '" + folder + "' >/dev/null 2>&1";
   if (std::system(command.c_str()) != 0) GTEST_SKIP() << "python3 with numpy is needed to make the f32 pair";
   for (const char* type : {"f32", "f16", "q8_0"}) {
     SessionOptions options = perch_options(type);

@@ -10,9 +10,9 @@ void heads_equal(int total, std::span<int> out) noexcept;
 
 void score_recency(const Candidates& slots, std::span<float> score) noexcept;
 
-void select_top(const Candidates& slots, std::span<const float> score, int budget, std::span<std::uint8_t> keep,
-                std::span<std::int32_t> order) noexcept;
-void select_frames(const Candidates& slots, std::span<const float> score, int budget, std::span<std::uint8_t> keep,
-                   std::span<std::int32_t> order) noexcept;
+void select_top(const Candidates& slots, std::span<const float> score, int budget,
+                std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept;
+void select_frames(const Candidates& slots, std::span<const float> score, int budget,
+                   std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept;
 
 }  // namespace shrike::kv::parts

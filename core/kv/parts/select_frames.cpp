@@ -20,10 +20,11 @@ float mean_score(std::span<const float> score, std::size_t begin, std::size_t en
 
 }  // namespace
 
-// Whole frames or nothing, the best mean score first, until the next one would not fit: a model has never seen half a
-// frame. Pinned slots always stay. A frame that does not fit ends the search, so that age keeps its order.
-void select_frames(const Candidates& slots, std::span<const float> score, int budget, std::span<std::uint8_t> keep,
-                   std::span<std::int32_t> order) noexcept {
+// Whole frames or nothing, the best mean score first, until the next one would not fit: a model has never
+// seen half a frame. Pinned slots always stay. A frame that does not fit ends the search, so that age keeps
+// its order.
+void select_frames(const Candidates& slots, std::span<const float> score, int budget,
+                   std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept {
   const std::size_t n = keep.size();
   int left = budget;
   std::size_t n_runs = 0;
@@ -35,11 +36,14 @@ void select_frames(const Candidates& slots, std::span<const float> score, int bu
       left -= keep[i];
     }
   }
-  std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n_runs), [&](std::int32_t a, std::int32_t b) {
-    const float x = mean_score(score, static_cast<std::size_t>(a), run_end(slots, static_cast<std::size_t>(a)));
-    const float y = mean_score(score, static_cast<std::size_t>(b), run_end(slots, static_cast<std::size_t>(b)));
-    return x != y ? x > y : a < b;
-  });
+  std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n_runs),
+            [&](std::int32_t a, std::int32_t b) {
+              const float x =
+                  mean_score(score, static_cast<std::size_t>(a), run_end(slots, static_cast<std::size_t>(a)));
+              const float y =
+                  mean_score(score, static_cast<std::size_t>(b), run_end(slots, static_cast<std::size_t>(b)));
+              return x != y ? x > y : a < b;
+            });
   for (std::size_t r = 0; r < n_runs; ++r) {
     const std::size_t begin = static_cast<std::size_t>(order[r]);
     const std::size_t end = run_end(slots, begin);
@@ -47,7 +51,8 @@ void select_frames(const Candidates& slots, std::span<const float> score, int bu
     for (std::size_t i = begin; i < end; ++i) wanted += keep[i] == 0 ? 1 : 0;
     if (wanted > left) break;
     left -= wanted;
-    std::fill(keep.begin() + static_cast<std::ptrdiff_t>(begin), keep.begin() + static_cast<std::ptrdiff_t>(end), std::uint8_t{1});
+    std::fill(keep.begin() + static_cast<std::ptrdiff_t>(begin),
+              keep.begin() + static_cast<std::ptrdiff_t>(end), std::uint8_t{1});
   }
 }
 

@@ -5,8 +5,8 @@
 namespace shrike::kv::parts {
 
 // Pinned slots, and the best of the others up to the budget; of equal scores the older slot stays.
-void select_top(const Candidates& slots, std::span<const float> score, int budget, std::span<std::uint8_t> keep,
-                std::span<std::int32_t> order) noexcept {
+void select_top(const Candidates& slots, std::span<const float> score, int budget,
+                std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept {
   int n_others = 0;
   int n_pinned = 0;
   for (std::size_t i = 0; i < keep.size(); ++i) {
