@@ -13,8 +13,7 @@ namespace shrike {
 // hot path.
 //
 // Errors   read: missing, permission, io, malformed (a header that lies, a file too short), unsupported
-// (another dtype,
-//          Fortran order); write: io
+//          (another dtype, Fortran order); write: io
 struct Npy {
   enum class Type : std::uint8_t { f32, i32, u8 };
   Type type = Type::f32;

@@ -242,8 +242,7 @@ const float* Runtime::logits(int back) noexcept {
   return decoder_.logits(compute_, last_chunk_rows_ - 1 - back);
 }
 
-// --- the plan
-// -------------------------------------------------------------------------------------------------------
+// --- the plan ----------------------------------------------------------------------------------------------
 
 void Runtime::make_plan(const Arena& measured) {
   const TextConfig& c = model_->text_config;

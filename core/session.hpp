@@ -66,7 +66,7 @@ using AnswerCallback = bool (*)(void* context, std::string_view piece);
 // Memory   one arena, sealed when open() returns; see() and ask() allocate nothing
 // Threads  one caller at a time
 // Errors   open: missing, malformed, unsupported, does_not_fit, resource, usage; after that only the enums
-// above
+//          above
 class Session {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(const SessionOptions& options);

@@ -302,8 +302,7 @@ Result<File> File::parse(std::span<const std::byte> bytes, std::string name) {
   return file;
 }
 
-// --- access
-// ---------------------------------------------------------------------------------------------------------
+// --- access ------------------------------------------------------------------------------------------------
 
 const Value* File::find(std::string_view key) const noexcept {
   const auto at = std::lower_bound(values_.begin(), values_.end(), key,

@@ -70,8 +70,7 @@ struct TensorInfo {
 // A parsed header. Views point into the bytes given to parse(), which must outlive it.
 // Memory   the directory (keys and tensors) on the heap, at start only
 // Errors   malformed (which rule, which key or tensor), unsupported (version 1, unknown tensor type,
-// byte-swapped,
-//          split file); every Error's subject starts with `name`
+//          byte-swapped, split file); every Error's subject starts with `name`
 class File {
  public:
   [[nodiscard]] static Result<File> parse(std::span<const std::byte> bytes, std::string name);

@@ -12,8 +12,7 @@ namespace shrike::kv {
 //
 // Shapes   rows  [n_kv_heads][2 query classes];   mass  [n_kv_heads][slots_max], slots in table order
 // Source   formulas of the row: RowEvidence in platform/kernels/kernels.hpp; cross-modal entropy: MEDA arXiv
-// 2502.17599;
-//          column mass: H2O arXiv 2306.14048
+//          2502.17599; column mass: H2O arXiv 2306.14048
 struct RowSums {
   int n_rows = 0;                   // rows x query heads of the group
   float entropy = 0;                // sums over them; divide by n_rows
@@ -30,10 +29,10 @@ struct Evidence {
 // block, so a row's query is turned once per block, to its distance from the block's base.
 //
 // Shapes   q [n_rows][n_heads * head_dim], not turned; out the same. The rows are the last n_rows tokens
-// appended. Order    one task per (kv head, panel); sums run over slots in table order: equal for any number
-// of threads Memory   section "attention": per thread one panel of scores, turned queries, outputs; with
-// evidence, one row of
-//          column mass per panel, reduced in panel order
+//          appended.
+// Order    one task per (kv head, panel); sums run over slots in table order: equal for any number of threads
+// Memory   section "attention": per thread one panel of scores, turned queries, outputs; with evidence, one
+//          row of column mass per panel, reduced in panel order
 class Attention {
  public:
   void lay_out(Arena& arena, const Memory::Shape& shape, int group, int n_rows_max, int n_threads,

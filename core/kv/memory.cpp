@@ -53,8 +53,7 @@ int Memory::n_live(int layer, int kv_head) const noexcept {
   return n;
 }
 
-// --- appending
-// ----------------------------------------------------------------------------------------------------
+// --- appending ---------------------------------------------------------------------------------------------
 
 // Slots behind the last one of a table that may still be used: the block has them, and their offsets are in
 // range.
@@ -131,8 +130,7 @@ void Memory::roll_back() noexcept {
   pool_.rewind(mark_free_);
 }
 
-// --- making room
-// --------------------------------------------------------------------------------------------------
+// --- making room -------------------------------------------------------------------------------------------
 
 int Memory::stream_tokens_max(const Shape& shape) noexcept {
   // The opening words may leave a block half used behind them, and so may the oldest frame: two blocks a

@@ -30,8 +30,9 @@ enum class Room : std::uint8_t { ok, compressed, full };
 // Order    survivors keep ascending positions; the same calls give the same memory: replay is exact
 // Memory   sections "kv pool", "kv tables", "compress" (one table's worth of candidates); allocates nothing
 // Errors   Room::full: the policy keeps everything, state unchanged. Appending without room is our bug:
-// SHRIKE_CHECK Source   page-local rotation and pinned sinks: StreamingLLM arXiv 2309.17453, with a base per
-// block instead of re-rotation
+//          SHRIKE_CHECK
+// Source   page-local rotation and pinned sinks: StreamingLLM arXiv 2309.17453, with a base per block instead
+//          of re-rotation
 class Memory {
  public:
   struct Shape {

@@ -18,7 +18,8 @@ namespace shrike {
 //
 // Shapes   rows() [n_chunk_max][dim]; logits [n_vocab]
 // Memory   section "chunk": the activations of one chunk; section "logits"; section "attention": see
-// kv::Attention Source   Llama 2 arXiv 2307.09288; grouped queries arXiv 2305.13245
+//          kv::Attention
+// Source   Llama 2 arXiv 2307.09288; grouped queries arXiv 2305.13245
 class Decoder {
  public:
   Decoder() = default;

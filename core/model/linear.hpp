@@ -12,7 +12,7 @@ namespace shrike {
 // What every layer computes with. Lives as long as the session; the kernels and the crew are chosen once.
 //
 // Memory   `q8` holds one chunk of activations as int8, for products with q8_0 weights; section of the
-// caller's choice
+//          caller's choice
 struct Compute {
   const Kernels& kernels;
   Threads& threads;

@@ -218,8 +218,7 @@ Status Tokenizer::fill(const gguf::File& file) {
   return ok();
 }
 
-// --- encoding
-// -------------------------------------------------------------------------------------------------------
+// --- encoding ----------------------------------------------------------------------------------------------
 
 class Tokenizer::Output {
  public:
@@ -334,8 +333,7 @@ std::int64_t Tokenizer::rank_of(TokenId left, TokenId right) const noexcept {
   return -1;
 }
 
-// --- decoding and looking up
-// ----------------------------------------------------------------------------------------
+// --- decoding and looking up -------------------------------------------------------------------------------
 
 std::string_view Tokenizer::text(TokenId token) const noexcept {
   if (token < 0 || token >= n_vocab_) return {};

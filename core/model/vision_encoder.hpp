@@ -12,7 +12,8 @@ namespace shrike {
 //
 // Shapes   planes [3][image_size][image_size] f32, normalised; the result [n_patches][dim], raster order
 // Memory   section "vision": six activation buffers and one attention panel per thread; the pixels' own
-// buffer Source   SmolVLM / Idefics3 vision tower (SigLIP arXiv 2303.15343)
+//          buffer
+// Source   SmolVLM / Idefics3 vision tower (SigLIP arXiv 2303.15343)
 class VisionEncoder {
  public:
   VisionEncoder() = default;

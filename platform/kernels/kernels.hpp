@@ -19,7 +19,7 @@
 //   numbers   accumulation in f32; a row's result for one output never depends on how many other outputs are
 //             asked for in the same call, so neither chunking nor the number of threads changes a bit
 //   ISAs      agree with the scalar reference to the tolerance named in the row (eps = 2^-24, n = terms
-//   summed)
+//             summed)
 namespace shrike {
 
 enum class Isa : std::uint8_t { scalar, avx2, neon };
@@ -78,8 +78,8 @@ inline constexpr int kResampleBits = 22;
 struct Kernels {
   Isa isa = Isa::scalar;
 
-  // --- norm: out may be x --------------------------------------------------------------------- 8 eps
-  // sqrt(n) out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]
+  // --- norm: out may be x -------------------------------------------------------------------- 8 eps sqrt(n)
+  // out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]
   void (*rms_norm)(float* out, const float* x, const float* weight, int dim, float eps) noexcept;
   // out[i] = (x[i] - mean) / sqrt(var + eps) * weight[i] + bias[i]
   void (*layer_norm)(float* out, const float* x, const float* weight, const float* bias, int dim,
@@ -92,15 +92,13 @@ struct Kernels {
   void (*silu_mul)(float* gate, const float* up, int n) noexcept;
   void (*add)(float* y, const float* x, int n) noexcept;  // y += x, exact
 
-  // --- rope: rotates n_pairs pairs by the angles whose cosines and sines are given; out may be x -----------
-  // exact (a, b) becomes (a cos - b sin, b cos + a sin), no fma. Pairs are numbers 2i, 2i + 1, or i, i +
-  // n_pairs.
+  // --- rope: rotates n_pairs pairs by the angles whose cosines and sines are given; out may be x ----- exact
+  // (a, b) becomes (a cos - b sin, b cos + a sin), no fma. Pairs are numbers 2i, 2i + 1, or i, i + n_pairs.
   void (*rope_neighbours)(float* out, const float* x, const float* cos, const float* sin,
                           int n_pairs) noexcept;
   void (*rope_halves)(float* out, const float* x, const float* cos, const float* sin, int n_pairs) noexcept;
 
-  // --- convert ----------------------------------------------------------------------------------------
-  // exact
+  // --- convert --------------------------------------------------------------------------------------- exact
   void (*f32_to_f16)(f16* out, const float* x, int n) noexcept;  // to nearest even
   void (*f16_to_f32)(float* out, const f16* x, int n) noexcept;
   void (*q8_0_to_f32)(float* out, const std::byte* row, int n) noexcept;  // n a multiple of 32
@@ -108,14 +106,13 @@ struct Kernels {
   // bits everywhere.
   void (*quantize_q8)(std::int8_t* q, float* d, const float* x, int n) noexcept;  // n a multiple of 32
 
-  // --- dot: matrix products ------------------------------------------------------------ 4 eps n max|x|
-  // max|w|
+  // --- dot: matrix products ---------------------------------------------------------- 4 eps n max|x| max|w|
   void (*matmul_f32)(const Matmul& task) noexcept;
   void (*matmul_f16)(const Matmul& task) noexcept;
   void (*matmul_q8_0)(const Matmul& task) noexcept;  // integer dots per group, then f32
 
-  // --- attention ------------------------------------------------------------------------------ 4 eps n per
-  // sum scores[r][j] = scale * dot(q[r], k[j])           q [n_q][head_dim], k [n_keys][head_dim], strides in
+  // --- attention --------------------------------------------------------------------------- 4 eps n per sum
+  // scores[r][j] = scale * dot(q[r], k[j])           q [n_q][head_dim], k [n_keys][head_dim], strides in
   // numbers
   void (*attn_scores_f16)(float* scores, int score_stride, const float* q, int q_stride, int n_q,
                           const f16* k, int k_stride, int n_keys, int head_dim, float scale) noexcept;
@@ -133,8 +130,8 @@ struct Kernels {
   // mass[j] += sum over rows of p[r][j], rows in ascending order (exact: plain additions)
   void (*column_mass)(float* mass, const float* p, int p_stride, int n_rows, int n) noexcept;
 
-  // --- image: 8-bit RGB, three bytes a pixel ----------------------------------------------------------
-  // exact One row: out [axis.n_out][3] from in [*][3].
+  // --- image: 8-bit RGB, three bytes a pixel --------------------------------------------------------- exact
+  // One row: out [axis.n_out][3] from in [*][3].
   void (*resample_row)(std::uint8_t* out, const std::uint8_t* in, const ResampleAxis& axis) noexcept;
   // One output row from n_taps input rows, row_stride bytes apart:
   // out[b] = clamp8((2^21 + sum_t weight[t] * in[t][b]) >> 22)
