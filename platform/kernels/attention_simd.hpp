@@ -141,14 +141,15 @@ void softmax(float* row, int n) noexcept {
   scale_row<Vec>(row, n, 1.0f / lane_sum(z));
 }
 
-// The classes of the slots of one register: 1 where image. Slots beyond n are of no class: their score is
+// The classes of the slots of one register: true where image. Slots beyond n are of no class: their score is
 // padded anyway.
-template <class Vec>
+template <class Set>
 inline auto image_lanes(const std::uint8_t* modality, int i, int n) noexcept {
-  constexpr int kWidth = static_cast<int>(Vec::size);
-  alignas(64) float flag[kWidth];
-  for (int l = 0; l < kWidth; ++l) flag[l] = i + l < n ? static_cast<float>(modality[i + l]) : 0.0f;
-  return Vec::load_aligned(flag) > Vec(0.5f);
+  constexpr int kWidth = static_cast<int>(Set::Vec::size);
+  if (i + kWidth <= n) return Set::not_zero(modality + i);
+  std::uint8_t padded[kWidth] = {};
+  std::memcpy(padded, modality + i, static_cast<std::size_t>(n - i));
+  return Set::not_zero(padded);
 }
 
 // One online state (m, Z, U, Q) per class in the lanes of its own registers, joined at the end; one
@@ -156,18 +157,20 @@ inline auto image_lanes(const std::uint8_t* modality, int i, int n) noexcept {
 template <class Set>
 void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept {
   using Vec = typename Set::Vec;
-  const Vec none(-INFINITY);
+  constexpr float none_at_all = -INFINITY;
+  const Vec none(none_at_all);
   Vec m0 = none, m1 = none;
   over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
-    const auto image = image_lanes<Vec>(modality, i, n);
+    const auto image = image_lanes<Set>(modality, i, n);
     m0 = xsimd::max(m0, xsimd::select(image, none, s));
     m1 = xsimd::max(m1, xsimd::select(image, s, none));
   });
   const float m[2] = {largest_lane(m0), largest_lane(m1)};
-  const Vec top0(m[0]), top1(m[1]), zero(0.0f);
+  // A class without slots has no largest score, and padded lanes are of one; 0 keeps them minus infinity.
+  const Vec top0(m[0] > none_at_all ? m[0] : 0.0f), top1(m[1] > none_at_all ? m[1] : 0.0f), zero(0.0f);
   Vec z0 = zero, z1 = zero, u0 = zero, u1 = zero, q0 = zero, q1 = zero;
   over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
-    const auto image = image_lanes<Vec>(modality, i, n);
+    const auto image = image_lanes<Set>(modality, i, n);
     const Vec from_top = s - xsimd::select(image, top1, top0);
     const Vec e = exp<Set>(from_top);
     const Vec d = xsimd::select(e > zero, from_top, zero);  // padded: 0 times minus infinity must stay 0
@@ -199,7 +202,7 @@ void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEviden
   evidence->sum_sq = all_q / (all_z * all_z);
   const Vec factor0(f[0] / all_z), factor1(f[1] / all_z);
   over_row<Vec>(row, n, 0.0f, [&](Vec e, int i) {
-    store_part(row, i, n, e * xsimd::select(image_lanes<Vec>(modality, i, n), factor1, factor0));
+    store_part(row, i, n, e * xsimd::select(image_lanes<Set>(modality, i, n), factor1, factor0));
   });
 }
 

@@ -58,7 +58,8 @@ void quantize_q8(std::int8_t* q, float* d, const float* x, int n) noexcept {
     // Packing works by halves of a register; this puts the groups of four back in order.
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     const __m256i packed = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), packed);
+    // What is no number became the smallest integer; products rely on -127 as the least.
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), _mm256_max_epi8(packed, _mm256_set1_epi8(-127)));
   }
 }
 

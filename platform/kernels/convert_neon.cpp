@@ -50,7 +50,8 @@ void quantize_q8(std::int8_t* q, float* d, const float* x, int n) noexcept {
             vreinterpretq_f32_u32(vorrq_u32(sign, vreinterpretq_u32_f32(vdupq_n_f32(0.5f))));
         whole[half] = vcvtq_s32_f32(vaddq_f32(scaled, nudge));  // truncates
       }
-      vst1_s8(q + i, vqmovn_s16(vcombine_s16(vqmovn_s32(whole[0]), vqmovn_s32(whole[1]))));
+      const int8x8_t packed = vqmovn_s16(vcombine_s16(vqmovn_s32(whole[0]), vqmovn_s32(whole[1])));
+      vst1_s8(q + i, vmax_s8(packed, vdup_n_s8(-127)));  // products rely on -127 as the least
     }
   }
 }

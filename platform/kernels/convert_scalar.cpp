@@ -33,8 +33,7 @@ void quantize_q8(std::int8_t* q, float* d, const float* x, int n) noexcept {
     for (int i = 0; i < kQ8Group; ++i) {
       const float v = x[i] * inverse;
       const float rounded = v + std::copysign(0.5f, v);
-      q[i] = std::fabs(rounded) < 128.0f ? static_cast<std::int8_t>(rounded)
-                                         : std::int8_t{0};  // NaN, infinity: 0
+      q[i] = std::fabs(rounded) < 128.0f ? static_cast<std::int8_t>(rounded) : std::int8_t{0};
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <immintrin.h>
 
+#include <cstdint>
 #include <xsimd/xsimd.hpp>
 
 #include "platform/kernels/exp_simd.hpp"
@@ -14,6 +15,12 @@ struct Avx2 {
   using Vec = xsimd::batch<float, xsimd::fma3<xsimd::avx2>>;
 
   static Vec divide(Vec a, Vec b) noexcept { return a / b; }
+
+  // Eight bytes as eight conditions.
+  static Vec::batch_bool_type not_zero(const std::uint8_t* flags) noexcept {
+    const __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(flags)));
+    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(wide, _mm256_setzero_si256()));
+  }
 
   static Vec times_two_to(Vec y, Vec shifted) noexcept {
     const __m256i n =

@@ -2,6 +2,9 @@
 
 #include <arm_neon.h>
 
+#include <cstdint>
+#include <cstring>
+
 #include <xsimd/xsimd.hpp>
 
 #include "platform/kernels/exp_simd.hpp"
@@ -15,6 +18,14 @@ struct Neon {
 
   // xsimd 8 divides by a reciprocal, some ulp off.
   static Vec divide(Vec a, Vec b) noexcept { return Vec(vdivq_f32(a, b)); }
+
+  // Four bytes as four conditions.
+  static Vec::batch_bool_type not_zero(const std::uint8_t* flags) noexcept {
+    std::uint32_t four;
+    std::memcpy(&four, flags, sizeof(four));
+    const uint32x4_t wide = vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four))));
+    return vtstq_u32(wide, wide);
+  }
 
   static Vec times_two_to(Vec y, Vec shifted) noexcept {
     const int32x4_t n =
