@@ -113,8 +113,7 @@ Status Runtime::size_up() {
     const int n_image = model_->vision_config.n_image_tokens();
     std::vector<TokenId> scratch(4096);
     std::vector<PromptToken> out(static_cast<std::size_t>(n_image) + 4096);
-    SHRIKE_TRY(const Prompt prompt,
-               Prompt::make(model_->file(), tokenizer, c.prompt_intro, n_image, scratch));
+    SHRIKE_TRY(const Prompt prompt, Prompt::make(model_->file(), tokenizer, c, n_image, scratch));
     n_opening_ = prompt.opening(out);
     n_frame_ = prompt.frame(Prompt::kSecondsMax, 0, out);
     plan_.tokens_per_frame = prompt.frame(0.0, 0, out);
@@ -156,8 +155,7 @@ Status Runtime::lay_out(Arena& arena) {
   if (!arena.measures()) {
     SHRIKE_TRY(tokenizer_, Tokenizer::build(model_->file(), {tokenizer_memory, tokenizer_bytes}));
     if (model_->has_vision) {
-      SHRIKE_TRY(prompt_,
-                 Prompt::make(model_->file(), tokenizer_, c.prompt_intro, n_image, {scratch, n_prompt}));
+      SHRIKE_TRY(prompt_, Prompt::make(model_->file(), tokenizer_, c, n_image, {scratch, n_prompt}));
     }
   }
 

@@ -78,6 +78,7 @@ Result<TextConfig> read_text_config(const gguf::File& file) {
              file.array("tokenizer.ggml.tokens", gguf::ValueType::string, 1, kVocabMax));
   c.n_vocab = static_cast<int>(tokens->count);
   SHRIKE_TRY(c.prompt_intro, file.string_or("shrike.prompt.intro", ""));
+  SHRIKE_TRY(c.prompt_frame, file.string_or("shrike.prompt.frame", ""));
   SHRIKE_TRY(c.video_fps, file.real_or("shrike.video.fps", 1.0f));
   if (!(c.video_fps > 0.0f && c.video_fps <= 1000.0f))
     return file.error(Code::malformed, "must be above 0 and at most 1000", "shrike.video.fps");

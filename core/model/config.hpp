@@ -31,6 +31,7 @@ struct TextConfig {
 
   // What the model was taught to read around a stream; ours, absent in files of others.
   std::string_view prompt_intro;  // shrike.prompt.intro
+  std::string_view prompt_frame;  // shrike.prompt.frame, with {time} and {image} in it
   float video_fps = 1.0f;         // shrike.video.fps
 
   int group() const noexcept { return n_heads / n_kv_heads; }

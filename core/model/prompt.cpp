@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::string_view kVideoOpening =
     "User: You are provided the following series of frames from a video.\n";
+constexpr std::string_view kFrameForm =
+    "\nFrame from {time}:<fake_token_around_image><global-img>{image}<fake_token_around_image>";
+constexpr std::string_view kTime = "{time}", kImage = "{image}";
 
 }  // namespace
 
@@ -18,8 +21,8 @@ class Prompt::Writer {
   Writer(const Prompt& prompt, std::span<PromptToken> out, kv::TokenFacts facts)
       : prompt_(prompt), out_(out), facts_(facts) {}
 
-  Writer& text(std::string_view words) noexcept {
-    const int n = prompt_.tokenizer_->encode(words, Special::as_text, prompt_.scratch_);
+  Writer& text(std::string_view words, Special special = Special::as_text) noexcept {
+    const int n = prompt_.tokenizer_->encode(words, special, prompt_.scratch_);
     for (int i = 0; i < n; ++i) put(prompt_.scratch_[static_cast<std::size_t>(i)], facts_);
     if (n < 0) n_ = -1;
     return *this;
@@ -39,26 +42,48 @@ class Prompt::Writer {
   int n_ = 0;
 };
 
-Result<Prompt> Prompt::make(const gguf::File& file, const Tokenizer& tokenizer, std::string_view opening,
+Result<Prompt> Prompt::make(const gguf::File& file, const Tokenizer& tokenizer, const TextConfig& config,
                             int n_image_tokens, std::span<TokenId> scratch) {
   Prompt p;
   p.tokenizer_ = &tokenizer;
-  p.opening_ = opening.empty() ? kVideoOpening : opening;
+  p.opening_ = config.prompt_intro.empty() ? kVideoOpening : config.prompt_intro;
   p.n_image_tokens_ = n_image_tokens;
   p.scratch_ = scratch;
   const struct {
     std::string_view text;
     TokenId* id;
-  } marks[] = {{"<|im_start|>", &p.im_start_},
-               {"<fake_token_around_image>", &p.around_image_},
-               {"<global-img>", &p.global_image_},
-               {"<end_of_utterance>", &p.end_of_utterance_}};
+  } marks[] = {{"<|im_start|>", &p.im_start_}, {"<end_of_utterance>", &p.end_of_utterance_}};
   for (const auto& mark : marks) {
     *mark.id = tokenizer.find(mark.text);
     if (*mark.id < 0)
       return file.error(Code::unsupported, "the vocabulary lacks a mark of the SmolVLM prompt", mark.text);
   }
+  SHRIKE_TRY_VOID(p.read_frame_form(file, config.prompt_frame.empty() ? kFrameForm : config.prompt_frame));
   return p;
+}
+
+// Cuts the form at {time} and {image}.
+Status Prompt::read_frame_form(const gguf::File& file, std::string_view form) {
+  const auto refuse = [&](const char* rule) {
+    return file.error(Code::malformed, rule, "shrike.prompt.frame");
+  };
+  if (form.size() > kFrameBytesMax) return refuse("the form of a frame is too long");
+  for (const char* mark : {"<fake_token_around_image>", "<global-img>"})
+    if (form.find(mark) != form.npos && tokenizer_->find(mark) < 0)
+      return file.error(Code::unsupported, "the vocabulary lacks a mark of the SmolVLM prompt", mark);
+  const std::size_t image = form.find(kImage);
+  if (image == form.npos || form.find(kImage, image + 1) != form.npos)
+    return refuse("{image} must stand in it once");
+  after_image_ = form.substr(image + kImage.size());
+  before_time_ = form.substr(0, image);
+  const std::size_t time = before_time_.find(kTime);
+  has_time_ = time != form.npos;
+  if (form.find(kTime, has_time_ ? time + 1 : image) != form.npos)
+    return refuse("{time} must stand in it at most once, before {image}");
+  if (!has_time_) return ok();
+  after_time_ = before_time_.substr(time + kTime.size());
+  before_time_ = before_time_.substr(0, time);
+  return ok();
 }
 
 int Prompt::opening(std::span<PromptToken> out) const noexcept {
@@ -68,14 +93,18 @@ int Prompt::opening(std::span<PromptToken> out) const noexcept {
 }
 
 int Prompt::frame(double seconds, int number, std::span<PromptToken> out) const noexcept {
-  const int total = static_cast<int>(std::clamp(std::floor(seconds), 0.0, kSecondsMax));
-  char words[48];
-  const int n_words = std::snprintf(words, sizeof(words), "\nFrame from %02d:%02d:", total / 60, total % 60);
+  char words[kFrameBytesMax + 16];
+  char* to = std::copy(before_time_.begin(), before_time_.end(), words);
+  if (has_time_) {
+    const int total = static_cast<int>(std::clamp(std::floor(seconds), 0.0, kSecondsMax));
+    to += std::snprintf(to, 16, "%02d:%02d", total / 60, total % 60);
+    to = std::copy(after_time_.begin(), after_time_.end(), to);
+  }
 
   kv::TokenFacts facts;
   facts.frame = number;
   Writer writer(*this, out, facts);
-  writer.text({words, static_cast<std::size_t>(n_words)}).mark(around_image_).mark(global_image_);
+  writer.text({words, static_cast<std::size_t>(to - words)}, Special::parse);
   int columns = 1;  // of the grid of image tokens, which is square
   while (columns * columns < n_image_tokens_) ++columns;
   facts.modality = kv::Modality::image;
@@ -84,7 +113,7 @@ int Prompt::frame(double seconds, int number, std::span<PromptToken> out) const 
     facts.j = static_cast<std::uint8_t>(k % columns);
     writer.put(image_row(k), facts);
   }
-  return writer.mark(around_image_).n();
+  return writer.text(after_image_, Special::parse).n();
 }
 
 int Prompt::question(std::string_view text, std::span<PromptToken> out) const noexcept {

@@ -23,17 +23,19 @@ constexpr TokenId image_row(int k) noexcept { return -1 - k; }
 //   frame     \nFrame from 00:07:<fake_token_around_image><global-img>[image rows]<fake_token_around_image>
 //   question  <end_of_utterance>\nUser: QUESTION<end_of_utterance>\nAssistant:
 //
-// The opening is the file's `shrike.prompt.intro`, or SmolVLM2's words for a video. The opening is pinned: it
-// is where attention sinks lie. Times are whole seconds, minutes are not wrapped into hours.
+// A file may bring an opening and a form of frame of its own: `shrike.prompt.intro`, and `shrike.prompt.frame` with
+// {image} once and {time} at most once, where marks of the vocabulary count as such. The opening is pinned: it is
+// where attention sinks lie. Times are whole seconds, minutes are not wrapped into hours.
 //
 // Units    every call returns the number of tokens written, or -1 when `out` is too small
 // Memory   `out` is the caller's; `scratch` as well, it bounds the tokens of one text; nothing is allocated
-// Errors   make: unsupported, when the vocabulary lacks one of the marks above
+// Errors   make: unsupported, when the vocabulary lacks one of the marks above; malformed, a form of frame that is
+//          none
 class Prompt {
  public:
   Prompt() = default;
   [[nodiscard]] static Result<Prompt> make(const gguf::File& file, const Tokenizer& tokenizer,
-                                           std::string_view opening, int n_image_tokens,
+                                           const TextConfig& config, int n_image_tokens,
                                            std::span<TokenId> scratch);
 
   int opening(std::span<PromptToken> out) const noexcept;
@@ -41,16 +43,21 @@ class Prompt {
   int question(std::string_view text, std::span<PromptToken> out) const noexcept;
 
   static constexpr std::size_t kQuestionBytesMax = 16 * 1024;
+  static constexpr std::size_t kFrameBytesMax = 512;  // of the form of a frame
   static constexpr double kSecondsMax =
       5'999'999;  // 99,999:59, seventy days: after that the clock stands still
 
  private:
   class Writer;
+  Status read_frame_form(const gguf::File& file, std::string_view form);
+
   const Tokenizer* tokenizer_ = nullptr;
   std::string_view opening_;
+  std::string_view before_time_, after_time_, after_image_;  // of a frame
+  bool has_time_ = false;
   std::span<TokenId> scratch_;
   int n_image_tokens_ = 0;
-  TokenId im_start_ = -1, around_image_ = -1, global_image_ = -1, end_of_utterance_ = -1;
+  TokenId im_start_ = -1, end_of_utterance_ = -1;
 };
 
 }  // namespace shrike
