@@ -1,7 +1,6 @@
 #include "core/model/prompt.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 namespace shrike {
@@ -68,7 +67,8 @@ int Prompt::opening(std::span<PromptToken> out) const noexcept {
 }
 
 int Prompt::frame(double seconds, int number, std::span<PromptToken> out) const noexcept {
-  const int total = static_cast<int>(std::clamp(std::floor(seconds), 0.0, kSecondsMax));
+  // Written so that a time that is no number is none: 0.
+  const int total = seconds > 0.0 ? static_cast<int>(std::min(seconds, kSecondsMax)) : 0;
   char words[48];
   const int n_words = std::snprintf(words, sizeof(words), "\nFrame from %02d:%02d:", total / 60, total % 60);
 
