@@ -71,6 +71,7 @@ Result<Npy> read_npy(const std::string& path) {
   if (bytes.size() < 12 || std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0)
     return malformed("not an .npy file");
   const int version = std::to_integer<int>(bytes[6]);
+  if (version < 1 || version > 3) return Error{Code::unsupported, "unknown .npy version", path, version, 3};
   std::size_t n_header = 0;
   std::memcpy(&n_header, bytes.data() + 8, version == 1 ? 2 : 4);
   const std::size_t begin = version == 1 ? 10 : 12;
