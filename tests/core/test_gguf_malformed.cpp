@@ -226,6 +226,8 @@ const Malformation kOfTensors[] = {
      "malformed | tensor is larger than anything can be | file: t"},
     {"bytes_overflow", [](GgufWriter& w) { w.tensor_raw("t", {1ull << 62}, 0, Bytes(4)); },
      "malformed | tensor is larger than anything can be | file: t"},
+    {"more_numbers_than_anything_has", [](GgufWriter& w) { w.tensor_raw("t", {1ull << 63}, 24, Bytes(4)); },
+     "malformed | tensor is larger than anything can be | file: t"},
     {"unknown_type", [](GgufWriter& w) { w.tensor_raw("t", {1}, 31, Bytes(4)); },
      "unsupported | unknown tensor type | file: t | got 31, allowed 30"},
     {"type_that_was_removed", [](GgufWriter& w) { w.tensor_raw("t", {32}, 4, Bytes(24)); },
@@ -276,6 +278,13 @@ const Malformation kOfTensors[] = {
      [](GgufWriter& w) {
        two_tensors(w);
        w.tensor("b").offset = 32;
+     },
+     "malformed | tensor overlaps another | file: b"},
+    {"overlaps_by_one_byte",
+     [](GgufWriter& w) {
+       w.align(1);
+       two_tensors(w);
+       w.tensor("b").offset = 63;
      },
      "malformed | tensor overlaps another | file: b"},
     {"overlaps_the_one_after",
