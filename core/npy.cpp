@@ -55,9 +55,10 @@ Status write(const std::string& path, const char* descr, std::span<const std::in
   const std::uint16_t size = static_cast<std::uint16_t>(header.size());
   std::FILE* file = std::fopen(path.c_str(), "wb");
   if (file == nullptr) return Error{Code::io, "cannot be written", path};
-  bool good = std::fwrite("\x93NUMPY\x01\x00", 1, 8, file) == 8 && std::fwrite(&size, 1, 2, file) == 2 &&
-              std::fwrite(header.data(), 1, header.size(), file) == header.size() &&
-              std::fwrite(numbers.data(), sizeof(T), numbers.size(), file) == numbers.size();
+  bool good =
+      std::fwrite("\x93NUMPY\x01\x00", 1, 8, file) == 8 && std::fwrite(&size, 1, 2, file) == 2 &&
+      std::fwrite(header.data(), 1, header.size(), file) == header.size() &&
+      (numbers.empty() || std::fwrite(numbers.data(), sizeof(T), numbers.size(), file) == numbers.size());
   good = std::fclose(file) == 0 && good;
   return good ? ok() : Status(Error{Code::io, "could not be written to the end", path});
 }
@@ -71,6 +72,7 @@ Result<Npy> read_npy(const std::string& path) {
   if (bytes.size() < 12 || std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0)
     return malformed("not an .npy file");
   const int version = std::to_integer<int>(bytes[6]);
+  if (version < 1 || version > 3) return Error{Code::unsupported, "unknown .npy version", path, version, 3};
   std::size_t n_header = 0;
   std::memcpy(&n_header, bytes.data() + 8, version == 1 ? 2 : 4);
   const std::size_t begin = version == 1 ? 10 : 12;

@@ -9,7 +9,7 @@
 
 namespace shrike {
 
-// numpy's .npy files: f32, i32 and u8 in C order, any rank. For comparing with other runtimes, not for the
+// numpy's .npy files: f32, i32 and u8 in C order, rank 0 to 8. For comparing with other runtimes, not for the
 // hot path.
 //
 // Errors   read: missing, permission, io, malformed (a header that lies, a file too short), unsupported

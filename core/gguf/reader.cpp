@@ -73,6 +73,11 @@ class Cursor {
   std::size_t at_ = 0;
 };
 
+// A number of the file as an Error can show it: the largest there, where it is larger still.
+std::int64_t shown(std::uint64_t number) noexcept {
+  return static_cast<std::int64_t>(std::min(number, ~std::uint64_t{0} >> 1));
+}
+
 // What a parse fails with: a rule and what it was about. The subject's file name is added by the caller.
 struct Fault {
   Code code = Code::malformed;
@@ -214,7 +219,8 @@ Fault place_tensors(std::span<const std::byte> data, std::uint64_t alignment, st
 
 const char* version_rule(std::uint32_t version) noexcept {
   if (version == 1) return "GGUF version 1 is dead; convert the file anew";
-  if ((version & 0xFFFFu) == 0) return "file is big-endian; this build reads little-endian ones";
+  if (version != 0 && (version & 0xFFFFu) == 0)
+    return "file is big-endian; this build reads little-endian ones";
   return "unknown GGUF version";
 }
 
@@ -235,8 +241,7 @@ Result<File> File::parse(std::span<const std::byte> bytes, std::string name) {
   file.name_ = std::move(name);
   file.size_bytes_ = bytes.size();
   const auto refuse = [&](const Fault& f) {
-    return f.has_numbers ? file.error(f.code, f.rule, f.what, static_cast<std::int64_t>(f.got),
-                                      static_cast<std::int64_t>(f.allowed))
+    return f.has_numbers ? file.error(f.code, f.rule, f.what, shown(f.got), shown(f.allowed))
                          : file.error(f.code, f.rule, f.what);
   };
 
@@ -330,7 +335,7 @@ Result<std::int64_t> File::integer(std::string_view key, std::int64_t min, std::
       break;
   }
   if (value->type == ValueType::u64 && value->bits > static_cast<std::uint64_t>(max))
-    return error(Code::malformed, "is too large", key, max, max);
+    return error(Code::malformed, "is too large", key, shown(value->bits), max);
   const std::int64_t number = static_cast<std::int64_t>(value->bits);
   if (number < min) return error(Code::malformed, "is too small", key, number, min);
   if (number > max) return error(Code::malformed, "is too large", key, number, max);

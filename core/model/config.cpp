@@ -43,6 +43,15 @@ Result<int> count_or(const gguf::File& file, std::string_view key, int fallback,
   return static_cast<int>(value);
 }
 
+// The width of a head that no key names, which is the model's width shared out among the heads.
+Result<int> shared_out(const gguf::File& file, int dim, int n_heads, std::string_view heads_key) {
+  if (dim % n_heads != 0)
+    return file.error(Code::malformed, "does not divide the width", heads_key, n_heads, dim);
+  if (dim / n_heads > kHeadDimMax)
+    return file.error(Code::malformed, "heads are too wide", heads_key, dim / n_heads, kHeadDimMax);
+  return dim / n_heads;
+}
+
 }  // namespace
 
 Result<TextConfig> read_text_config(const gguf::File& file) {
@@ -56,10 +65,8 @@ Result<TextConfig> read_text_config(const gguf::File& file) {
   if (c.n_heads % c.n_kv_heads != 0)
     return file.error(Code::malformed, "does not divide the number of heads", kKvHeads, c.n_kv_heads,
                       c.n_heads);
-  if (file.find(kHeadDim) == nullptr && c.dim % c.n_heads != 0)
-    return file.error(Code::malformed, "does not divide the width", kHeads, c.n_heads, c.dim);
-  SHRIKE_TRY(c.head_dim,
-             count_or(file, kHeadDim, c.dim / c.n_heads > 0 ? c.dim / c.n_heads : 1, kHeadDimMax));
+  SHRIKE_TRY(c.head_dim, file.find(kHeadDim) != nullptr ? count(file, kHeadDim, kHeadDimMax)
+                                                        : shared_out(file, c.dim, c.n_heads, kHeads));
   SHRIKE_TRY(const int value_dim, count_or(file, kValueDim, c.head_dim, kHeadDimMax));
   if (value_dim != c.head_dim)
     return file.error(Code::unsupported, "keys and values of different width", kValueDim, value_dim,
@@ -109,9 +116,7 @@ Result<VisionConfig> read_vision_config(const gguf::File& file) {
   SHRIKE_TRY(c.n_ff, count(file, "clip.vision.feed_forward_length", kFeedForwardMax));
   SHRIKE_TRY(c.n_layers, count(file, "clip.vision.block_count", kLayersMax));
   SHRIKE_TRY(c.n_heads, count(file, "clip.vision.attention.head_count", kHeadsMax));
-  if (c.dim % c.n_heads != 0)
-    return file.error(Code::malformed, "does not divide the width", "clip.vision.attention.head_count",
-                      c.n_heads, c.dim);
+  SHRIKE_TRY_VOID(shared_out(file, c.dim, c.n_heads, "clip.vision.attention.head_count"));
   SHRIKE_TRY(c.eps, file.real("clip.vision.attention.layer_norm_epsilon"));
   SHRIKE_TRY_VOID(expect_positive(file, "clip.vision.attention.layer_norm_epsilon", c.eps));
   SHRIKE_TRY_VOID(file.reals("clip.vision.image_mean", c.mean));

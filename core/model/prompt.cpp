@@ -1,7 +1,6 @@
 #include "core/model/prompt.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 namespace shrike {
@@ -96,7 +95,8 @@ int Prompt::frame(double seconds, int number, std::span<PromptToken> out) const 
   char words[kFrameBytesMax + 16];
   char* to = std::copy(before_time_.begin(), before_time_.end(), words);
   if (has_time_) {
-    const int total = static_cast<int>(std::clamp(std::floor(seconds), 0.0, kSecondsMax));
+    // Written so that a time that is no number is none: 0.
+    const int total = seconds > 0.0 ? static_cast<int>(std::min(seconds, kSecondsMax)) : 0;
     to += std::snprintf(to, 16, "%02d:%02d", total / 60, total % 60);
     to = std::copy(after_time_.begin(), after_time_.end(), to);
   }

@@ -71,9 +71,9 @@ std::int32_t type_at(const gguf::Value* types, std::uint64_t i) noexcept {
   if (types != nullptr) std::memcpy(&type, types->bytes.data() + i * sizeof(type), sizeof(type));
   return type;
 }
-bool is_special(std::int32_t type) noexcept {
-  return type == kUnknown || type == kControl || type == kUserDefined;
-}
+// Neither spelled by text nor shown as text.
+bool is_hidden(std::int32_t type) noexcept { return type == kUnknown || type == kControl; }
+bool is_special(std::int32_t type) noexcept { return is_hidden(type) || type == kUserDefined; }
 
 Result<Sizes> read_sizes(const gguf::File& file) {
   using gguf::ValueType;
@@ -176,7 +176,8 @@ Status Tokenizer::fill(const gguf::File& file) {
                    [&](TokenId a, TokenId b) { return token_text_[a].size > token_text_[b].size; });
   for (int byte = 0; byte < 256; ++byte) {
     const ByteSpelling spelling = spelling_of(byte);
-    byte_token_[byte] = find({spelling.text, static_cast<std::size_t>(spelling.size)});
+    const TokenId token = find({spelling.text, static_cast<std::size_t>(spelling.size)});
+    byte_token_[byte] = token >= 0 && is_hidden(token_type_[token]) ? -1 : token;
   }
 
   gguf::StringArray merges(*sizes.merges);
@@ -191,6 +192,7 @@ Status Tokenizer::fill(const gguf::File& file) {
     const Merge merge{find(left), find(right), find({joined, left.size() + right.size()})};
     merges_[rank] = merge;
     if (merge.left < 0 || merge.right < 0 || merge.joined < 0) continue;  // can never happen to text
+    if (is_hidden(token_type_[merge.joined])) continue;                   // must never happen to text
     if (rank_of(merge.left, merge.right) >= 0) continue;                  // the better rank counts
     std::uint32_t slot = hash_pair(merge.left, merge.right) & merge_mask_;
     while (merge_hash_[slot] != 0) slot = (slot + 1) & merge_mask_;
@@ -341,8 +343,7 @@ std::string_view Tokenizer::text(TokenId token) const noexcept {
 }
 
 int Tokenizer::decode(TokenId token, std::span<char> out) const noexcept {
-  if (token < 0 || token >= n_vocab_ || token_type_[token] == kControl || token_type_[token] == kUnknown)
-    return 0;
+  if (token < 0 || token >= n_vocab_ || is_hidden(token_type_[token])) return 0;
   const bool literal = token_type_[token] == kUserDefined;
   std::string_view rest = text(token);
   std::size_t n = 0;

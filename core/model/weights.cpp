@@ -33,9 +33,10 @@ class Reader {
     const gguf::TensorInfo* tensor = find(name);
     if (tensor == nullptr) return nullptr;
     if (tensor->type != DType::f32) return fail(Code::unsupported, "vectors must be f32", name), nullptr;
-    if (tensor->ne[0] != static_cast<std::uint64_t>(n) ||
-        tensor->bytes != static_cast<std::uint64_t>(n) * sizeof(float))
-      return fail(Code::malformed, "vector of the wrong length", name, tensor->ne[0], n), nullptr;
+    const std::uint64_t n_numbers = tensor->bytes / sizeof(float);
+    const std::uint64_t got = tensor->ne[0] != static_cast<std::uint64_t>(n) ? tensor->ne[0] : n_numbers;
+    if (got != static_cast<std::uint64_t>(n))
+      return fail(Code::malformed, "vector of the wrong length", name, got, n), nullptr;
     return aligned(*tensor, name) ? reinterpret_cast<const float*>(tensor->data) : nullptr;
   }
 
