@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/npy.hpp"
 #include "tests/support/run_program.hpp"
 
 namespace shrike::test {
@@ -81,6 +82,17 @@ inline void expect_refused(const Words& arguments, int code, const Words& words,
   expect_line(f, code, words);
   EXPECT_EQ(f.out, "");
 }
+
+// Frame n of the stream that the demo clip was made from, as a picture file of its own 64 x 64 pixels.
+inline std::string picture_bytes(int n) {
+  const Npy frames = read_npy(SHRIKE_SOURCE_DIR "/tests/data/perch/stream_09_frames.npy").value();
+  const std::size_t size = 64 * 64 * 3;
+  EXPECT_EQ(frames.u8.size() % size, 0u);
+  return "P6\n64 64\n255\n" +
+         std::string(reinterpret_cast<const char*>(frames.u8.data()) + static_cast<std::size_t>(n) * size,
+                     size);
+}
+inline constexpr int kGreenSquare = 0, kBlueStar = 5, kWhiteRing = 10;  // frames, and what is in view then
 
 // Gives each test a folder of its own.
 class CliTest : public ::testing::Test {

@@ -81,12 +81,13 @@ TEST_F(Sources, that_are_no_camera_end_a_question_at_once_and_hide_passwords) {
 
 // As daemons and careless scripts start programs: what is opened next must not become their stdout.
 TEST_F(Sources, are_seen_without_standard_descriptors) {
+  const std::string star = file("star.ppm", picture_bytes(kBlueStar));
   const auto ask = [&](const std::string& redirection) {
     return run("/bin/sh",
-               {"-c", "exec \"$@\" " + redirection, "sh", SHRIKE_PROGRAM, "ask", "-s", kClip, kNow});
+               {"-c", "exec \"$@\" " + redirection, "sh", SHRIKE_PROGRAM, "ask", "-i", star, kNow});
   };
-  EXPECT_EQ(ask("<&-").out, "a white square\n");
-  EXPECT_EQ(ask("2>&-").out, "a white square\n");
+  EXPECT_EQ(ask("<&-").out, "a blue star\n");
+  EXPECT_EQ(ask("2>&-").out, "a blue star\n");
   expect_line(ask("<&- >&-"), 74, {"standard output"});
 }
 
@@ -121,22 +122,22 @@ void expect_going_on(const Finished& f, int n_frames, const std::string& told) {
 }
 
 TEST_F(LiveWatch, goes_on_when_the_capture_process_is_killed) {
-  Program program(SHRIKE_PROGRAM, watching({"--frames", "20"}));
+  Program program(SHRIKE_PROGRAM, watching({"--frames", "15"}));
   ASSERT_TRUE(program.prints("\"seq\":1,"));
   const pid_t first = capture_of(program);
   ASSERT_EQ(kill(first, SIGKILL), 0);
   const Finished f = program.finish();
-  expect_going_on(f, 20, "died of SIGKILL");
+  expect_going_on(f, 15, "died of SIGKILL");
   EXPECT_TRUE(is_gone(first));
 }
 
 TEST_F(LiveWatch, goes_on_when_the_capture_process_hangs) {
-  Program program(SHRIKE_PROGRAM, watching({"--frames", "20", "--stall", "1s"}));
+  Program program(SHRIKE_PROGRAM, watching({"--frames", "15", "--stall", "1s"}));
   ASSERT_TRUE(program.prints("\"seq\":1,"));
   const pid_t first = capture_of(program);
   ASSERT_EQ(kill(first, SIGSTOP), 0);
   const Finished f = program.finish();
-  expect_going_on(f, 20, "no frame from " + kClip + " for 1.0 s");
+  expect_going_on(f, 15, "no frame from " + kClip + " for 1.0 s");
   EXPECT_TRUE(is_gone(first)) << "stopped as it was";
 }
 
