@@ -1,6 +1,7 @@
 #include "core/runtime.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "core/limits.hpp"
 #include "platform/check.hpp"
@@ -20,8 +21,8 @@ Result<Kernels> choose_kernels(const std::string& name) {
   const std::optional<Isa> isa = name.empty() ? choose_isa() : isa_from_name(name);
   const auto runnable = runnable_isas();
   if (!isa || std::find(runnable.begin(), runnable.end(), *isa) == runnable.end())
-    return Error{Code::usage, "SHRIKE_ISA names no kernel set that this machine can run; scalar always works",
-                 name.empty() ? "SHRIKE_ISA" : name};
+    return Error{Code::usage, "is no kernel set that this machine can run; scalar always works",
+                 name.empty() ? std::string("SHRIKE_ISA ") + std::getenv("SHRIKE_ISA") : name};
   return kernels_for(*isa);
 }
 

@@ -16,10 +16,39 @@ class Quiet : public Listener {
   void frame(double seconds, const SeeResult&) override { progress.show("watching " + clock_text(seconds)); }
   void event(double seconds, const std::string& text) override {
     progress.clear();
-    std::fprintf(stderr, "shrike: %s  %s\n", clock_text(seconds).c_str(), printable(text).c_str());
+    if (live)
+      lost = text.substr(0, text.find("; trying again"));
+    else
+      std::fprintf(stderr, "shrike: %s  %s\n", clock_text(seconds).c_str(), printable(text).c_str());
   }
   Progress progress;
+  bool live = false;  // who asks once does not wait for a camera to come back:
+  std::string lost;   // why it went
 };
+
+// Shows a file to its end, of a live source one frame. Gives the exit code: kOk to go on.
+int show(Stream& stream, const std::string& source, Quiet& listener) {
+  listener.live = is_live(source_kind(source));
+  for (;;) {
+    switch (stream.next(listener)) {
+      case Stream::Next::frame:
+        stream.see(listener);
+        if (listener.live) return kOk;
+        break;
+      case Stream::Next::waiting:
+        if (!listener.lost.empty()) return fail(kUnavailable, listener.lost);
+        break;
+      case Stream::Next::ended:
+        return kOk;
+      case Stream::Next::interrupted:
+        listener.progress.clear();
+        return stop_code();
+      case Stream::Next::failed:
+        listener.progress.clear();
+        return fail(listener.live ? kUnavailable : kBadData, stream.failure());
+    }
+  }
+}
 
 }  // namespace
 
@@ -46,6 +75,7 @@ Run add_ask(CLI::App& app) {
     if (a->images.empty() == a->source.source.empty())
       return fail(kUsage,
                   "give pictures (--image) or a clip (--source), one of them (see shrike ask --help)");
+    if (a->question.empty()) return fail(kUsage, "the question is empty (see shrike ask --help)");
     catch_signals();
     if (a->images.empty()) a->images.push_back(a->source.source);
     std::unique_ptr<Stream> stream;
@@ -61,12 +91,7 @@ Run add_ask(CLI::App& app) {
       } else if (const Status next = stream->continue_with(*source); !next) {
         return fail(next.error());
       }
-      for (Stream::Next next; (next = stream->next(listener)) != Stream::Next::ended;) {
-        if (next == Stream::Next::failed)
-          return fail(kBadData, redacted(image) + ": " + printable(stream->failure()));
-        if (next == Stream::Next::interrupted) return static_cast<int>(kOk);
-        if (next == Stream::Next::frame) stream->see(listener);
-      }
+      if (const int code = show(*stream, image, listener); code != kOk) return code;
     }
     listener.progress.clear();
     std::string text;

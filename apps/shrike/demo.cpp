@@ -64,10 +64,10 @@ class Demo : public Listener {
           break;
         case Stream::Next::interrupted:
           finish();
-          return kOk;
+          return stop_code();
         case Stream::Next::failed:
           progress_.clear();
-          return fail(kBadData, printable(stream_.failure()));
+          return fail(kBadData, stream_.failure());
       }
       const double ahead = over ? 1e18 : stream_.seconds_ahead();
       while (next_ < script_.questions.size() && script_.questions[next_].at < ahead)
@@ -125,7 +125,7 @@ class Demo : public Listener {
                   n_right_, n_asked_, ink.off, n_gone_right_, n_gone_);
       print_summary(stdout, summary, stream_.session().plan());
     }
-    return summary.interrupted || n_right_ * 10 >= n_asked_ * 8 ? kOk : kWrong;
+    return n_right_ * 10 >= n_asked_ * 8 ? kOk : kWrong;
   }
 
   Stream& stream_;
@@ -145,7 +145,8 @@ Run add_demo(CLI::App& app) {
     bool json = false, realtime = false;
   };
   auto a = std::make_shared<Arguments>();
-  app.footer("Exit code 0 when at least 8 of 10 answers are right, else 1.");
+  app.footer(
+      "Example:\n  shrike demo --realtime\n\nExit code 0 when at least 8 of 10 answers are right, else 1.");
   app.add_flag("--json", a->json, "One object per line on stdout");
   app.add_flag("--realtime", a->realtime, "At the clip's own pace instead of as fast as it goes");
   add_model_options(app, a->model);

@@ -27,7 +27,7 @@ enum Exit : int {
 // allowed.
 [[nodiscard]] std::string error_text(const Error& error);
 
-// Prints "shrike: TEXT" to stderr and gives the exit code: `return fail(error);`
+// Prints one line, "shrike: TEXT", to stderr and gives the exit code: `return fail(error);`
 int fail(const Error& error);
 int fail(int code, const std::string& text);
 

@@ -1,4 +1,7 @@
 // shrike: a camera goes in, answers come out. Only dispatch: every verb has a file of its own.
+#include <fcntl.h>
+
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -25,7 +28,16 @@ constexpr const char* kOverview =
 )";
 constexpr const char* kFooter = R"(
 Every option has a twin in the environment: --kv-budget is SHRIKE_ARG_KV_BUDGET. SHRIKE_ISA=scalar|avx2|neon chooses the
-kernels. Answers and data go to stdout, everything else to stderr. Exit codes are those of sysexits.h.)";
+kernels. Answers and data go to stdout, everything else to stderr.
+
+Exit codes are those of sysexits.h: 64 wrong usage, 65 bad model or data, 66 no such input, 69 camera unavailable,
+71 no memory, 74 read or write error, 77 not permitted, 78 the plan does not fit; 130 after Ctrl-C, 143 after
+SIGTERM.)";
+
+struct Verb {
+  CLI::App* app;
+  Run run;
+};
 
 // CLI11 knows no options of two letters behind one dash; the field writes -mm.
 std::vector<std::string> arguments_of(int argc, char** argv) {
@@ -35,15 +47,31 @@ std::vector<std::string> arguments_of(int argc, char** argv) {
   return arguments;
 }
 
+// What CLI11 found wrong, on one line, with what was expected and where to read on.
+std::string usage_text(const CLI::ParseError& error, const std::vector<Verb>& verbs) {
+  std::string text = error.what();
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr)
+    text += "; a number is expected, or on or off for a switch";
+  std::string names, verb;
+  for (const Verb& v : verbs) {
+    names += (names.empty() ? "" : ", ") + v.app->get_name();
+    if (v.app->parsed()) verb = " " + v.app->get_name();
+  }
+  if (verb.empty()) text += "; there are " + names;
+  return text + " (see shrike" + verb + " --help)";
+}
+
+// A closed standard descriptor would be the next file to be opened, and get our output.
+void open_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (fcntl(fd, F_GETFD) < 0) static_cast<void>(open("/dev/null", O_RDONLY));
+}
+
 int run(int argc, char** argv) {
-  CLI::App app(kOverview);
+  CLI::App app(kOverview, "shrike");
   app.footer(kFooter);
   app.set_version_flag("--version", "shrike " SHRIKE_VERSION);
   app.require_subcommand(0, 1);
-  struct Verb {
-    CLI::App* app;
-    Run run;
-  };
   const struct {
     const char* name;
     const char* what;
@@ -65,12 +93,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success) == 0 ? kOk : kUsage;
   } catch (const CLI::ParseError& error) {
-    std::string text = error.what();
-    for (char& c : text) c = c == '\n' ? ' ' : c;
-    std::string hint = "shrike";
-    for (const Verb& verb : verbs)
-      if (verb.app->parsed()) hint += " " + verb.app->get_name();
-    return fail(kUsage, printable(text) + " (see " + hint + " --help)");
+    return fail(kUsage, usage_text(error, verbs));
   }
   for (const Verb& verb : verbs)
     if (verb.app->parsed()) return verb.run();
@@ -83,8 +106,12 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   shrike::cli::note_start();
+  shrike::cli::open_standard_descriptors();
+  std::signal(SIGPIPE, SIG_DFL);  // whoever had it ignored: without a reader there is nothing more to do
   try {
-    return shrike::cli::run(argc, argv);
+    const int code = shrike::cli::run(argc, argv);
+    if (code != shrike::cli::kOk || (std::fflush(stdout) == 0 && !std::ferror(stdout))) return code;
+    return shrike::cli::fail(shrike::cli::kIo, "standard output cannot be written");
   } catch (const std::exception& error) {
     return shrike::cli::fail(shrike::cli::kBug, std::string("bug: ") + error.what());
   }

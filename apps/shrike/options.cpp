@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <string_view>
 
 #include "apps/shrike/units.hpp"
 #include "core/limits.hpp"
@@ -56,7 +57,11 @@ void add_environment_twins(CLI::App& app) {
     if (option->get_lnames().empty()) continue;
     std::string name = "SHRIKE_ARG_" + option->get_lnames().front();
     for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    if (option->get_lnames().front() != "help") option->envname(name);
+    if (option->get_lnames().front() == "help") continue;
+    option->envname(name);
+    const char* value = option->get_items_expected_max() == 0 ? std::getenv(name.c_str()) : nullptr;
+    if (value != nullptr && std::string_view(value) == "enabled") setenv(name.c_str(), "1", 1);
+    if (value != nullptr && std::string_view(value) == "disabled") setenv(name.c_str(), "0", 1);
   }
 }
 
@@ -104,8 +109,8 @@ Result<SourceOptions> source_options(const SourceArguments& a) {
   o.argument = a.source;
   if (a.source.empty())
     return Error{Code::usage, "is needed: a video file, a folder, a camera or a URL", "--source"};
-  if (a.video_fps < 0 || a.video_fps > 1000)
-    return bad("must be above 0 and at most 1000", "--video-fps", std::to_string(a.video_fps));
+  if (!(a.video_fps >= 0 && a.video_fps <= 1000))
+    return Error{Code::usage, "must be above 0 and at most 1000", "--video-fps"};
   o.fps = a.video_fps;
   o.realtime = a.realtime;
   o.loop = a.loop;

@@ -69,7 +69,7 @@ void print_plan(std::FILE* to, const Plan& plan) {
                  plan.tokens_per_frame, bytes_text(signed_bytes(plan.kv_bytes_per_token)).c_str(),
                  plan.stream_frames_max, plan.stream_tokens_max, plan.ask_tokens_max);
   std::fprintf(to, "  smallest --kv-budget that works: %s\n",
-               bytes_text(signed_bytes(plan.kv_budget_min_bytes)).c_str());
+               bytes_argument(signed_bytes(plan.kv_budget_min_bytes)).c_str());
 }
 
 Json plan_json(const Plan& plan) {

@@ -10,7 +10,7 @@ volatile std::sig_atomic_t asked = 0;
 
 void on_signal(int signal) {
   if (asked) _exit(128 + signal);
-  asked = 1;
+  asked = signal;
 }
 
 }  // namespace
@@ -23,5 +23,7 @@ void catch_signals() noexcept {
 }
 
 bool stop_asked() noexcept { return asked != 0; }
+
+int stop_code() noexcept { return 128 + asked; }
 
 }  // namespace shrike::cli

@@ -88,6 +88,8 @@ class Trace {
       const Take take = from->take(frame, 1'000'000'000);
       if (take == Take::failed || take == Take::ended)
         return Error{Code::malformed, "is no picture that can be read", file};
+      if (take == Take::restarted && is_live(source_kind(file)))
+        return Error{Code::unavailable, "gives no picture", redacted(file)};
       if (take == Take::frame) break;
     }
     const bool good = preprocess(frame, image);

@@ -12,7 +12,7 @@ std::optional<double> leading_number(std::string_view& text) {
   double number = 0;
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-  if (error != std::errc{} || !std::isfinite(number) || number < 0) return std::nullopt;
+  if (error != std::errc{} || !std::isfinite(number) || std::signbit(number)) return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
 }
@@ -29,8 +29,8 @@ std::optional<std::int64_t> parse_bytes(std::string_view text) {
   const std::optional<double> number = leading_number(text);
   if (!number) return std::nullopt;
   std::string unit = lower(text);
-  if (unit.ends_with("ib"))
-    unit.resize(unit.size() - 2);
+  if (unit.size() == 3 && unit.ends_with("ib"))
+    unit.resize(1);
   else if (unit.ends_with("b"))
     unit.resize(unit.size() - 1);
   double factor = 0;
@@ -53,7 +53,7 @@ std::optional<double> parse_seconds(std::string_view text) {
   if (text.starts_with(":")) {
     text.remove_prefix(1);
     const std::optional<double> rest = leading_number(text);
-    if (!rest || !text.empty() || *rest >= 60) return std::nullopt;
+    if (!rest || !text.empty() || *rest >= 60 || *number != std::floor(*number)) return std::nullopt;
     return *number * 60 + *rest;
   }
   if (text.empty() || text == "s") return *number;
@@ -77,7 +77,7 @@ std::string bytes_text(std::int64_t bytes) {
   const char* units[] = {"B", "KiB", "MiB", "GiB"};
   double number = static_cast<double>(bytes);
   int unit = 0;
-  while (number >= 1024 && unit < 3) {
+  while (number >= (unit == 0 ? 1024 : 1023.95) && unit < 3) {  // what would be shown as 1024.0 goes up
     number /= 1024;
     ++unit;
   }
@@ -85,6 +85,8 @@ std::string bytes_text(std::int64_t bytes) {
   std::snprintf(text, sizeof(text), unit == 0 ? "%.0f %s" : "%.1f %s", number, units[unit]);
   return text;
 }
+
+std::string bytes_argument(std::int64_t bytes) { return std::to_string((bytes + 1023) / 1024) + "KiB"; }
 
 std::string clock_text(double seconds) {
   const long long total = static_cast<long long>(seconds);
@@ -94,10 +96,11 @@ std::string clock_text(double seconds) {
 }
 
 std::string grouped(std::int64_t number) {
-  std::string digits = std::to_string(number < 0 ? -number : number);
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3)
+  std::string digits = std::to_string(number);
+  const int first = number < 0 ? 1 : 0;
+  for (int at = static_cast<int>(digits.size()) - 3; at > first; at -= 3)
     digits.insert(static_cast<std::size_t>(at), 1, ',');
-  return number < 0 ? "-" + digits : digits;
+  return digits;
 }
 
 }  // namespace shrike::cli

@@ -20,6 +20,8 @@ struct Arguments {
   bool json = false, quiet = false;
 };
 
+constexpr std::size_t kShown = 60;  // of a question, in a message about it
+
 constexpr const char* kExamples = R"(Examples:
   shrike watch -s clip.mp4 --ask "What is in view now?"
   shrike watch -s /dev/video0 --ask "Is anyone at the door?" --every 5s --json
@@ -44,7 +46,7 @@ struct Schedule {
 
 Result<Schedule> schedule_of(const Arguments& a) {
   Schedule s;
-  if (!a.every.empty() && !a.at.empty()) return Error{Code::usage, "and --at exclude one another", "--every"};
+  if (!a.every.empty() && !a.at.empty()) return Error{Code::usage, "exclude one another", "--every and --at"};
   for (const std::string& text : a.at) {
     if (text == "end") {
       s.at_end = true;
@@ -77,7 +79,7 @@ class Watch : public Listener {
         case Stream::Next::frame:
           break;
         case Stream::Next::interrupted:
-          return finish(false, kOk);
+          return finish(false, stop_code());
         case Stream::Next::ended:
           return finish(true, kOk);
         case Stream::Next::failed:
@@ -89,6 +91,7 @@ class Watch : public Listener {
       }
       stream_.see(*this);
       if (schedule_.due_after(stream_.seconds())) round();
+      if (impossible_ != kOk) return impossible_;
       if (a_.frames > 0 && ++n_frames_ >= a_.frames) return finish(true, kOk);
     }
   }
@@ -116,16 +119,19 @@ class Watch : public Listener {
     for (std::size_t q = 0; q < a_.ask.size(); ++q) {
       const AskResult result = stream_.ask(a_.ask[q], text_);
       if (result.status == Ask::too_long) {
-        event(stream_.seconds(), "the question has more tokens than --question-tokens allows (" +
-                                     std::to_string(a_.model.question_tokens) + "): " + a_.ask[q]);
-        continue;
+        impossible_ =
+            fail(kUsage, "a question has more tokens than --question-tokens allows (" +
+                             std::to_string(a_.model.question_tokens) + "): " + a_.ask[q].substr(0, kShown) +
+                             (a_.ask[q].size() > kShown ? " ..." : ""));
+        return;
       }
       progress_.clear();
       if (a_.json)
         print_answer(q, result);
       else {
-        std::printf("%s  %s \xE2\x86\x92 %s%s\n", clock_text(stream_.seconds()).c_str(), a_.ask[q].c_str(),
-                    printable(text_).c_str(), result.status == Ask::cut ? " ..." : "");
+        std::printf("%s  %s \xE2\x86\x92 %s%s\n", clock_text(stream_.seconds()).c_str(),
+                    printable(a_.ask[q]).c_str(), printable(text_).c_str(),
+                    result.status == Ask::cut ? " ..." : "");
         std::fflush(stdout);
       }
     }
@@ -161,6 +167,7 @@ class Watch : public Listener {
         (schedule_.next_at < schedule_.at.size() || schedule_.at_end || schedule_.every > 0) &&
         !asked_since_frame_)
       round();
+    if (impossible_ != kOk) return impossible_;
     progress_.clear();
     const Summary summary = stream_.summary();
     if (a_.json) {
@@ -176,10 +183,11 @@ class Watch : public Listener {
   }
 
   int failed() {
-    const std::string note = printable(stream_.failure());
+    const std::string note = stream_.failure();
     const bool any = stream_.session().stats().n_frames_seen > 0;
-    const int code = finish(any, is_live(source_kind(a_.source.source)) ? kUnavailable : kBadData);
-    return fail(code, redacted(a_.source.source) + ": " + note);
+    if (any || a_.json) finish(any, kOk);  // of nothing there is no summary to read
+    progress_.clear();
+    return fail(is_live(source_kind(a_.source.source)) ? kUnavailable : kBadData, note);
   }
 
   const Arguments& a_;
@@ -190,6 +198,7 @@ class Watch : public Listener {
   std::string text_;
   std::int64_t seq_ = 0, n_frames_ = 0;
   bool asked_since_frame_ = false;
+  int impossible_ = kOk;  // the exit code for a question that can never be asked
 };
 
 }  // namespace
@@ -202,7 +211,7 @@ Run add_watch(CLI::App& app) {
   app.add_option("--every", a->every, "Ask so often in the stream's time: 2s, 500ms, 1m (default: 2s)");
   app.add_option("--at", a->at, "Ask at that time of the stream: 01:07, 67s, end; may come several times")
       ->allow_extra_args(false);
-  app.add_option("--frames", a->frames, "Stop after so many frames")->check(CLI::NonNegativeNumber);
+  app.add_option("--frames", a->frames, "Stop after so many frames");
   app.add_flag("--json", a->json, "One object per line on stdout");
   app.add_flag("-q,--quiet", a->quiet, "No plan, no progress, no summary");
   add_model_options(app, a->model);
@@ -211,11 +220,15 @@ Run add_watch(CLI::App& app) {
     if (!source) return fail(source.error());
     Result<Schedule> schedule = schedule_of(*a);
     if (!schedule) return fail(schedule.error());
+    if (a->frames < 0)
+      return fail(kUsage, "--frames " + std::to_string(a->frames) + ": must be 0 (all of them) or more");
+    if (std::count(a->ask.begin(), a->ask.end(), "") > 0) return fail(kUsage, "--ask: the question is empty");
     catch_signals();
     Result<std::unique_ptr<Stream>> stream = Stream::open(a->model, *source);
     if (!stream) return fail(stream.error());
     if (a->json) {
       Json plan = plan_json((*stream)->session().plan());
+      plan["v"] = 1;
       plan["type"] = "plan";
       print_json(plan);
     } else if (!a->quiet) {
