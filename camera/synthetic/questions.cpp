@@ -14,7 +14,8 @@
 namespace shrike::synthetic {
 namespace {
 
-constexpr int kCountMax = 4;  // that "how many" asks for
+constexpr int kCountMax = 4;         // that "how many" asks for
+constexpr int kNothingPercent = 15;  // of what came before or after, where it can be
 constexpr const char* kNothing = "nothing";
 
 // The story as far as it was seen.
@@ -101,17 +102,22 @@ Drafted draft_last(const Past& past, Random&) {
 
 bool once(const Past& past, int i) { return past.times(past.visit(i).thing) == 1; }
 
-Drafted draft_before(const Past& past, Random& random) {
+// "Nothing" was before the first thing and after the latest: asked now and then, where there is a choice too.
+std::optional<int> pick_beside(const Past& past, Random& random, int alone) {
   if (past.n() < 2) return std::nullopt;
-  const auto i = past.pick(random, [&](int at) { return once(past, at); });
+  if (once(past, alone) && random.chance(kNothingPercent)) return alone;
+  return past.pick(random, [&](int i) { return i != alone && once(past, i); });
+}
+
+Drafted draft_before(const Past& past, Random& random) {
+  const auto i = pick_beside(past, random, 0);
   if (!i) return std::nullopt;
   if (*i == 0) return Draft{past.the_thing(0), kNothing, past.age(0)};
   return Draft{past.the_thing(*i), past.a_thing(*i - 1), std::max(past.age(*i), past.age(*i - 1))};
 }
 
 Drafted draft_after(const Past& past, Random& random) {
-  if (past.n() < 2) return std::nullopt;
-  const auto i = past.pick(random, [&](int at) { return once(past, at); });
+  const auto i = pick_beside(past, random, past.n() - 1);
   if (!i) return std::nullopt;
   if (*i == past.n() - 1) return Draft{past.the_thing(*i), kNothing, past.age(*i)};
   return Draft{past.the_thing(*i), past.a_thing(*i + 1), std::max(past.age(*i), past.age(*i + 1))};
@@ -260,7 +266,7 @@ struct Row {
 
 constexpr std::array<Row, kKinds> kRows = {{
     {"now",
-     30,
+     25,
      draft_now,
      {"What is in view now?", "What do you see now?", "What is there right now?",
       "What can you see at the moment?"}},
@@ -275,12 +281,12 @@ constexpr std::array<Row, kKinds> kRows = {{
      {"What was the last thing that left?", "Which thing left last?", "What went away last?",
       "What was the last thing to go?"}},
     {"before",
-     25,
+     15,
      draft_before,
      {"What came right before %?", "What did you see right before %?", "What was the thing just before %?",
       "Which thing came before %?"}},
     {"after",
-     25,
+     15,
      draft_after,
      {"What came right after %?", "What did you see right after %?", "What was the next thing after %?",
       "Which thing came after %?"}},
@@ -289,7 +295,7 @@ constexpr std::array<Row, kKinds> kRows = {{
      draft_seen,
      {"Have you seen %?", "Did you see %?", "Did % come by?", "Was there %?", "Has there been %?"}},
     {"count",
-     30,
+     35,
      draft_count,
      {"How many % have you seen?", "How many % came by?", "How many % were there?", "Count the % you saw."}},
     {"colour",
@@ -298,7 +304,7 @@ constexpr std::array<Row, kKinds> kRows = {{
      {"What colour was %?", "Which colour did % have?", "What was the colour of %?",
       "Of which colour was %?"}},
     {"when",
-     5,
+     10,
      draft_when,
      {"When did % appear?", "When did % come?", "At what time did you first see %?",
       "When did you first see %?"}},
@@ -307,7 +313,7 @@ constexpr std::array<Row, kKinds> kRows = {{
      draft_where,
      {"Where was %?", "Where did you see %?", "Where did you last see %?", "In which place was %?"}},
     {"changed",
-     40,
+     30,
      draft_changed,
      {"What changed since %?", "What has changed since %?", "What came or left after %?",
       "What happened after %?"}},

@@ -11,20 +11,21 @@ namespace shrike::synthetic {
 // What can be asked of somebody who saw a world's frames 0 to `cut`, and the one right answer.
 //
 //   kind       chance  asks                                       answer
-//   now            30  what is in view                            "a red circle and a blue ring", "nothing"
+//   now            25  what is in view                            "a red circle and a blue ring", "nothing"
 //   first           5  the first thing of all                     "a red circle"
 //   last            5  the last thing that left                   "a red circle"
-//   before         25  what came right before X                   "a red circle", "nothing"
-//   after          25  what came right after X                    "a red circle", "nothing"
+//   before         15  what came right before X                   "a red circle", "nothing"
+//   after          15  what came right after X                    "a red circle", "nothing"
 //   seen           50  was X ever here                            "yes", "no"
-//   count          30  how many visits of a shape or of a colour  "0" to "4"
+//   count          35  how many visits of a shape or of a colour  "0" to "4"
 //   colour         15  the one colour that a shape had            "red"
-//   when            5  when X came                                "00:14"
+//   when           10  when X came                                "00:14"
 //   where          15  where X was, the last time                 "top left"
-//   changed        40  what changed since a time                  "a red circle came", "... left", "nothing"
+//   changed        30  what changed since a time                  "a red circle came", "... left", "nothing"
 //   came_back      50  was X here more than once                  "yes", "no"
 //
-// Chance   percent that a guesser gets who sees nothing and knows which answer is the most frequent one
+// Chance   percent that a guesser gets who sees nothing and gives the most frequent answer of the kind: measured
+//          for streams of 64 frames at half a frame a second, and more for shorter ones
 // X        a colour and a shape; before, after and when ask only for what was there exactly once
 // changed  of all comings and goings stamped later than the time, there is one or none; asked only then
 // seen, came_back    yes and no are equally frequent; at least half of what was never seen shares its colour or
