@@ -79,7 +79,7 @@ void Renderer::draw_background() {
   Random random(world_.options().seed, kGround);
   const int level = random.between(45, 105);
   std::array<int, 3> ground;
-  for (int& channel : ground) channel = level + random.between(-14, 14);
+  for (int& channel : ground) channel = level + random.between(-9, 9);
   const std::uint64_t texture = Random(world_.options().seed, kTexture).next();
 
   const int columns = width_ + 2 * margin_, rows = height_ + 2 * margin_;

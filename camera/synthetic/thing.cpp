@@ -14,7 +14,7 @@ constexpr std::array<const char*, kColours> kColourWords = {"red",    "green",  
 constexpr std::array<const char*, kPlaces> kPlaceWords = {
     "top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom", "bottom right"};
 constexpr std::array<Rgb, kColours> kRgb = {{{225, 30, 35},
-                                             {25, 165, 50},
+                                             {25, 175, 50},
                                              {35, 75, 235},
                                              {250, 225, 30},
                                              {150, 45, 200},
