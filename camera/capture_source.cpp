@@ -13,6 +13,7 @@
 #include "camera/capture_process.hpp"
 #include "camera/ring.hpp"
 #include "camera/source.hpp"
+#include "camera/synthetic_source.hpp"
 #include "platform/clock.hpp"
 
 namespace shrike {
@@ -320,12 +321,20 @@ Status check(const SourceOptions& o) {
 }  // namespace
 
 std::size_t Source::ring_bytes(const SourceOptions& options) noexcept {
+  if (source_kind(options.argument) == SourceKind::synthetic) return synthetic_bytes(options);
   const RingShape shape = shape_of(options);
   return shape.valid() ? shape.bytes() : 0;
 }
 
+std::string Source::ring_note(const SourceOptions& options) {
+  if (source_kind(options.argument) == SourceKind::synthetic) return "background and one frame, drawn here";
+  return std::to_string(options.n_slots) + " frames up to " + std::to_string(options.width_max) + "x" +
+         std::to_string(options.height_max) + ", shared with the capture process";
+}
+
 Result<std::unique_ptr<Source>> Source::open(const SourceOptions& options) {
   SHRIKE_TRY_VOID(check(options));
+  if (source_kind(options.argument) == SourceKind::synthetic) return open_synthetic(options);
   SHRIKE_TRY(CaptureProcess process, CaptureProcess::prepare(options.capture_program, options.argument));
   SHRIKE_TRY(Ring ring, Ring::create(shape_of(options)));
   auto source = std::make_unique<CaptureSource>(options, std::move(ring), std::move(process));

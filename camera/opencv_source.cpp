@@ -336,6 +336,8 @@ std::unique_ptr<PictureSource> open_pictures(SourceKind kind, const std::string&
       case SourceKind::pipeline:
         return open_video(kind, argument, argument.substr(4), cv::CAP_GSTREAMER, {},
                           "no such GStreamer pipeline", why);
+      case SourceKind::synthetic:
+        why = "synthetic frames need no capture process";
     }
   } catch (...) {
     why = "cannot open the source: OpenCV failed";

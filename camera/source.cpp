@@ -35,6 +35,7 @@ SourceKind source_kind(const std::string& argument) {
   if (is_index(text) || text.starts_with("/dev/video") || text.starts_with("/dev/v4l/"))
     return SourceKind::device;
   if (text.starts_with("gst:")) return SourceKind::pipeline;
+  if (text.starts_with(kSyntheticPrefix)) return SourceKind::synthetic;
   const std::size_t colon = text.find("://");
   if (colon != text.npos && std::count(kSchemes.begin(), kSchemes.end(), lower(text.substr(0, colon))) > 0)
     return SourceKind::url;
@@ -43,7 +44,9 @@ SourceKind source_kind(const std::string& argument) {
   return SourceKind::file;
 }
 
-bool is_live(SourceKind kind) noexcept { return kind != SourceKind::folder && kind != SourceKind::file; }
+bool is_live(SourceKind kind) noexcept {
+  return kind == SourceKind::device || kind == SourceKind::url || kind == SourceKind::pipeline;
+}
 
 // Rather too much is hidden than too little: a password may hold any character, also '/' and '@', so
 // everything up to the last '@' of the word goes.

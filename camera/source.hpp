@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "camera/frame.hpp"
 #include "platform/result.hpp"
@@ -16,8 +17,10 @@ namespace shrike {
 //   "gst:PIPELINE"                               pipeline
 //   a directory                                  folder      its pictures in natural order, all of them;
 //                                                            `fps` of the options to a second, else one
+//   "synthetic:seed=7,frames=64"                 synthetic   see camera/synthetic/world_options.hpp
 //   anything else                                file        a video, or a single picture
-enum class SourceKind : std::uint8_t { device, url, pipeline, folder, file };
+enum class SourceKind : std::uint8_t { device, url, pipeline, folder, file, synthetic };
+inline constexpr std::string_view kSyntheticPrefix = "synthetic:";
 [[nodiscard]] SourceKind source_kind(const std::string& argument);
 [[nodiscard]] bool is_live(SourceKind kind) noexcept;  // device, url, pipeline: time does not wait for us
 // The argument with user:password@ replaced by ***@, fit for a log.
@@ -26,8 +29,8 @@ enum class SourceKind : std::uint8_t { device, url, pipeline, folder, file };
 struct SourceOptions {
   std::string argument;
   double fps = 0;         // frames per second wanted; 0: all that come. Files are sampled by media time
-  bool realtime = false;  // files and folders: at the file's pace, newest wins; else all, without loss
-  bool loop = false;      // files and folders: start again at the end; time goes on
+  bool realtime = false;  // what is not live: at its own pace, newest wins; else all, without loss
+  bool loop = false;      // what is not live: start again at the end; time goes on
   int width_max = 1920;   // larger frames are scaled down by the capture process to fit
   int height_max = 1080;
   int n_slots = 4;                                // of the ring
@@ -51,13 +54,14 @@ enum class Take : std::uint8_t {
   waiting,    // the time given passed without one
   restarted,  // the capture process died, hung or could not open its source and is being replaced, after a
               // pause for live sources; told once each time, as soon as it is seen; note() says why
-  ended,      // end of a file or folder
+  ended,      // end of a file, folder or synthetic stream
   failed,     // final: note() says why (a file that cannot be read, a program that cannot be started)
 };
 
 // Where frames come from. Runs the capture process, watches over it, restarts it with backoff for live
 // sources for ever; a file whose decoder dies is continued behind the frame that killed it, a few times.
-// open() waits for no camera: what device, file or network do shows in take() only.
+// open() waits for no camera: what device, file or network do shows in take() only. A synthetic source needs no
+// capture process: see camera/synthetic_source.hpp.
 //
 // Memory   one shared mapping of ring_bytes(options), taken in open(); take() and release() allocate nothing
 //          unless the capture process must be started again
@@ -66,6 +70,7 @@ enum class Take : std::uint8_t {
 class Source {
  public:
   [[nodiscard]] static std::size_t ring_bytes(const SourceOptions& options) noexcept;
+  [[nodiscard]] static std::string ring_note(const SourceOptions& options);  // what those bytes are for
   [[nodiscard]] static Result<std::unique_ptr<Source>> open(const SourceOptions& options);
   virtual ~Source() = default;  // ends the capture process
 

@@ -40,8 +40,9 @@ void add_kv_options(CLI::App& app, ModelArguments& a) {
 }
 
 void add_source_options(CLI::App& app, SourceArguments& a) {
-  app.add_option("-s,--source", a.source,
-                 "Video file, folder of pictures, 0 or /dev/video0, rtsp://..., gst:PIPELINE");
+  app.add_option(
+      "-s,--source", a.source,
+      "Video file, folder of pictures, 0 or /dev/video0, rtsp://..., gst:PIPELINE, synthetic:seed=7");
   app.add_option("--video-fps", a.video_fps, "Frames to see a second (default: as the model was trained)");
   app.add_flag("--realtime", a.realtime, "Files: at their own pace, dropping what comes too fast");
   app.add_flag("--loop", a.loop, "Files: start again at the end");

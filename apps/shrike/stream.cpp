@@ -52,8 +52,7 @@ std::vector<SessionOptions::Guest> stream_guests(const SourceOptions& source, in
   const std::string extent = std::to_string(source.width_max) + "x" + std::to_string(source.height_max);
   return {{"preprocess", Preprocessor::bytes_needed(source.width_max, source.height_max, side, filter), true,
            "taps for frames up to " + extent},
-          {"camera ring", Source::ring_bytes(source), false,
-           std::to_string(source.n_slots) + " frames up to " + extent + ", shared with the capture process"}};
+          {"camera ring", Source::ring_bytes(source), false, Source::ring_note(source)}};
 }
 
 Error plan_error(const Plan& plan) {

@@ -18,6 +18,9 @@ TEST(source_kind, is_told_by_the_shape_of_the_argument) {
   EXPECT_EQ(source_kind("RTSPS://cam/1"), SourceKind::url);
   EXPECT_EQ(source_kind("http://cam:8080/v.mjpg"), SourceKind::url);
   EXPECT_EQ(source_kind("gst:videotestsrc ! appsink"), SourceKind::pipeline);
+  EXPECT_EQ(source_kind("synthetic:"), SourceKind::synthetic);
+  EXPECT_EQ(source_kind("synthetic:seed=7,frames=0"), SourceKind::synthetic);
+  EXPECT_EQ(source_kind("synthetic"), SourceKind::file);
   EXPECT_EQ(source_kind("/"), SourceKind::folder);
   EXPECT_EQ(source_kind("clip.mp4"), SourceKind::file);
   EXPECT_EQ(source_kind("1234"), SourceKind::file);
@@ -31,6 +34,7 @@ TEST(source_kind, time_waits_for_files_only) {
   EXPECT_TRUE(is_live(SourceKind::pipeline));
   EXPECT_FALSE(is_live(SourceKind::folder));
   EXPECT_FALSE(is_live(SourceKind::file));
+  EXPECT_FALSE(is_live(SourceKind::synthetic));
 }
 
 TEST(redacted, keeps_what_holds_no_secret) {
