@@ -1,0 +1,125 @@
+"""Streams as a decoder sees them, and questions about them, in arrays; made by worker processes from seeds."""
+import multiprocessing as mp
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+import pictures as pixels
+import world
+
+INTRO = "User: Watch the camera."
+IMAGE_TOKENS = 4
+FPS = [2.0, 1.0, 0.5, 0.25]
+
+
+@dataclass
+class Batch:
+    """B streams of T frames, N questions of at most Q tokens each; 0 pads."""
+    clock: np.ndarray      # [B, T, C] token ids of each frame's time
+    things: np.ndarray     # [B, T, 2, 3] shape, colour, place of what is in view, -1: nothing
+    questions: np.ndarray  # [B, N, Q] token ids, the answer included
+    answer: np.ndarray     # [B, N] index in the question's tokens where the answer begins
+    length: np.ndarray     # [B, N] tokens of question and answer; 0: no question
+    frames: np.ndarray     # [B, N] frames of the stream that the question sees
+    kind: np.ndarray       # [B, N]
+    age: np.ndarray        # [B, N] frames since what is asked for was seen; -1: it needs nothing
+    pictures: np.ndarray   # [B, T, H, W, 3] u8, or None
+    seeds: list
+
+
+KINDS = ["now", "first", "last", "before", "after", "seen", "count", "colour", "when", "where", "changed", "came_back"]
+
+
+def intro(tokenizer):
+    return [tokenizer.ids["<|im_start|>"], *tokenizer.encode(INTRO)]
+
+
+def clock_tokens(tokenizer, seconds):
+    return tokenizer.encode("\n" + world.clock(seconds))
+
+
+def later(text, seconds):
+    """The same with all its times `seconds` later."""
+    return re.sub(r"(\d\d+):(\d\d)", lambda m: world.clock(int(m[1]) * 60 + int(m[2]) + seconds), text)
+
+
+def question_tokens(tokenizer, text):
+    eou = tokenizer.ids["<end_of_utterance>"]
+    return [eou, *tokenizer.encode("\nUser: " + text), eou, *tokenizer.encode("\nAssistant:")]
+
+
+def answer_tokens(tokenizer, text):
+    return [*tokenizer.encode(" " + text), tokenizer.ids["<end_of_utterance>"]]
+
+
+def make(tokenizer, seeds, n_frames, n_questions, rng, only_end=False, pictures=False):
+    b = len(seeds)
+    things = np.full((b, n_frames, 2, 3), -1, np.int64)
+    clocks, asked, images = [], [], []
+    for i, seed in enumerate(seeds):
+        fps = FPS[int(rng.integers(len(FPS)))]
+        w = world.World(world.spec(seed, fps, n_frames, **(pixels.conditions(rng) if pictures else {})))
+        for k, view in enumerate(world.in_view(w.truth())):
+            for slot, thing in enumerate(view[:2]):
+                things[i, k, slot] = thing
+        begins = int(rng.choice([0, rng.integers(0, 3600)]))  # a camera runs for hours
+        clocks.append([clock_tokens(tokenizer, begins + k / fps) for k in range(n_frames)])
+        qs = ask(w, n_frames, n_questions, int(rng.integers(1 << 60)), rng, only_end)
+        asked.append([dict(q, text=later(q["text"], begins), answer=later(q["answer"], begins)) for q in qs])
+        if pictures:
+            images.append(np.stack([pixels.through_a_file(rgb, rng) for rgb in w.frames(0, n_frames)]))
+    return pack(tokenizer, things, np.array(clocks), asked, n_questions, np.stack(images) if pictures else None, seeds)
+
+
+def ask(w, n_frames, n_questions, seed, rng, only_end):
+    """Half of the questions when the stream has ended, the others on the way."""
+    if only_end:
+        return w.questions([n_frames - 1], n_questions, seed)[:n_questions]
+    cuts = [n_frames - 1, *rng.integers(0, n_frames, 3).tolist()]
+    half = n_questions // 2
+    qs = w.questions(cuts[:1], half, seed)
+    qs += w.questions(cuts[1:], max(1, (n_questions - len(qs)) // 3), seed)
+    return qs[:n_questions]
+
+
+def pack(tokenizer, things, clocks, asked, n, pictures, seeds):
+    b = len(asked)
+    texts = [[(question_tokens(tokenizer, q["text"]), answer_tokens(tokenizer, q["answer"])) for q in qs]
+             for qs in asked]
+    longest = max((len(p) + len(a) for row in texts for p, a in row), default=1)
+    questions = np.zeros((b, n, longest), np.int64)
+    answer, length, frames, kind, age = (np.zeros((b, n), np.int64) for _ in range(5))
+    frames[:] = 1
+    for i, row in enumerate(texts):
+        for j, (p, a) in enumerate(row):
+            questions[i, j, :len(p) + len(a)] = p + a
+            answer[i, j], length[i, j] = len(p), len(p) + len(a)
+            q = asked[i][j]
+            frames[i, j], kind[i, j], age[i, j] = q["cut"] + 1, KINDS.index(q["kind"]), q["age"]
+    return Batch(clocks, things, questions, answer, length, frames, kind, age, pictures, seeds)
+
+
+def _work(tokenizer, worker, n_workers, plan, queue, first_step, pictures):
+    step = first_step + worker
+    while True:
+        n_frames, n_streams, n_questions = plan(step)
+        rng = np.random.default_rng([77, step])
+        seeds = [int(s) for s in rng.integers(0, world.HELD_OUT, n_streams)]
+        queue.put((step, make(tokenizer, seeds, n_frames, n_questions, rng, pictures=pictures)))
+        step += n_workers
+
+
+def stream_of_batches(tokenizer, plan, first_step=0, n_workers=1, pictures=False):
+    """plan(step) gives (frames, streams, questions); batches come in the order of steps, the same for any workers."""
+    context = mp.get_context("fork")
+    queues = [context.Queue(4) for _ in range(n_workers)]
+    for i, queue in enumerate(queues):
+        work = (tokenizer, i, n_workers, plan, queue, first_step, pictures)
+        context.Process(target=_work, args=work, daemon=True).start()
+    step = first_step
+    while True:
+        got, batch = queues[(step - first_step) % n_workers].get()
+        assert got == step
+        yield step, batch
+        step += 1

@@ -1,0 +1,61 @@
+"""Perch: a vision tower of the SmolVLM kind and a small decoder; or, for its first lessons, the truth in its place."""
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import batches
+from decoder import Decoder
+
+SHAPE = dict(dim=192, layers=6, heads=4, kv_heads=2, head_dim=48, ff=384)
+
+
+class Oracle(nn.Module):
+    """Image tokens straight from the truth: what a perfect eye would say. Tokens 0 and 1 tell of the first thing in
+    view in reading order, 2 and 3 of the second; each token is a sum of learned words."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.tables = nn.ModuleList(
+            nn.ModuleList(nn.Embedding(n + 1, dim) for n in (6, 8, 9, 48)) for _ in range(batches.IMAGE_TOKENS))
+        for table in self.parameters():
+            nn.init.normal_(table, std=0.02)
+
+    def forward(self, things):
+        """[..., 2, 3] to [..., IMAGE_TOKENS, dim]"""
+        out = []
+        for k, (shape, colour, place, thing) in enumerate(self.tables):
+            s, c, p = (things[..., k // 2, i] + 1 for i in range(3))
+            both = torch.where(s > 0, (s - 1) * 8 + c, torch.zeros_like(s))
+            out.append(shape(s) + colour(c) + place(p) + thing(both))
+        return torch.stack(out, -2)
+
+
+class Perch(nn.Module):
+    def __init__(self, tokenizer, eye):
+        super().__init__()
+        self.decoder = Decoder(len(tokenizer.vocab), **SHAPE)
+        self.eye = eye
+        self.register_buffer("intro", torch.tensor(batches.intro(tokenizer)), persistent=False)
+
+    def stream(self, clock, image):
+        """clock [B, T, C] ids and image [B, T, K, dim] to the stream's embeddings [B, S, dim]."""
+        b, t = clock.shape[:2]
+        frames = torch.cat([self.decoder.embed(clock), image], 2).reshape(b, t * (clock.shape[2] + image.shape[2]), -1)
+        return torch.cat([self.decoder.embed(self.intro).expand(b, -1, -1), frames], 1)
+
+    def cuts(self, frames, clock):
+        return len(self.intro) + frames * (clock.shape[2] + batches.IMAGE_TOKENS)
+
+    def losses(self, batch, image):
+        """Cross-entropy per answer token, and which whole answers are right when each token is given the true ones
+        before it (what greedy decoding gives, as the first wrong token makes the answer wrong)."""
+        clock, questions = torch.from_numpy(batch.clock), torch.from_numpy(batch.questions)
+        hidden = self.decoder(self.stream(clock, image), questions, self.cuts(torch.from_numpy(batch.frames), clock))
+        at = torch.arange(questions.shape[-1] - 1)
+        answer, length = torch.from_numpy(batch.answer), torch.from_numpy(batch.length)
+        asked = (at >= answer[..., None] - 1) & (at < length[..., None] - 1)
+        logits = self.decoder.logits(hidden[:, :, :-1][asked])
+        target = questions[:, :, 1:][asked]
+        loss = F.cross_entropy(logits, target)
+        wrong = torch.zeros(asked.shape).masked_scatter(asked, (logits.argmax(-1) != target).float()).sum(-1)
+        return loss, (wrong == 0)[length > 0], batch.kind[batch.length > 0]
