@@ -53,16 +53,23 @@ int exit_code(const Error& error) noexcept {
 std::string error_text(const Error& error) {
   std::string text = printable(error.subject) + ": " + error.rule;
   if (!error.has_numbers) return text;
-  if (error.code == Code::does_not_fit && error.subject == "--memory")
-    return text + " " + bytes_text(error.allowed) + ", the smallest that works is " +
-           bytes_argument(error.got);
-  if (error.code == Code::does_not_fit) {
-    const bool bytes = error.subject == "--kv-budget";
-    return text + ": " + (bytes ? bytes_text(error.got) : std::to_string(error.got)) +
-           " is too small, the smallest that works is " +
-           (bytes ? bytes_argument(error.allowed) : std::to_string(error.allowed));
-  }
-  return text + ": got " + std::to_string(error.got) + ", allowed " + std::to_string(error.allowed);
+  const bool cap = error.subject == "--memory", bytes = cap || error.subject == "--kv-budget";
+  if (error.code != Code::does_not_fit)
+    text.append(": got ")
+        .append(std::to_string(error.got))
+        .append(", allowed ")
+        .append(std::to_string(error.allowed));
+  else if (cap)  // says what was asked for and what it takes; the others say it the other way round
+    text.append(" ")
+        .append(bytes_text(error.allowed))
+        .append(", the smallest that works is ")
+        .append(bytes_argument(error.got));
+  else
+    text.append(": ")
+        .append(bytes ? bytes_text(error.got) : std::to_string(error.got))
+        .append(" is too small, the smallest that works is ")
+        .append(bytes ? bytes_argument(error.allowed) : std::to_string(error.allowed));
+  return text;
 }
 
 int fail(const Error& error) { return fail(exit_code(error), error_text(error)); }
