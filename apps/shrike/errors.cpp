@@ -86,14 +86,9 @@ std::string printable(std::string_view text) {
     if (n > 0) {
       out += text.substr(0, n);
     } else {
-      const char c = text[0];
       char escape[8];
-      std::snprintf(escape, sizeof(escape),
-                    c == '\n'   ? "\\n"
-                    : c == '\t' ? "\\t"
-                                : "\\x%02x",
-                    static_cast<unsigned char>(c));
-      out += escape;
+      std::snprintf(escape, sizeof(escape), "\\x%02x", static_cast<unsigned char>(text[0]));
+      out += text[0] == '\n' ? "\\n" : text[0] == '\t' ? "\\t" : escape;
     }
     text.remove_prefix(n > 0 ? n : 1);
   }

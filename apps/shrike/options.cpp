@@ -60,6 +60,7 @@ void add_environment_twins(CLI::App& app) {
     for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     if (option->get_lnames().front() == "help") continue;
     option->envname(name);
+    // CLI11 reads 1, on, true and yes by itself; the field writes enabled as well.
     const char* value = option->get_items_expected_max() == 0 ? std::getenv(name.c_str()) : nullptr;
     if (value != nullptr && std::string_view(value) == "enabled") setenv(name.c_str(), "1", 1);
     if (value != nullptr && std::string_view(value) == "disabled") setenv(name.c_str(), "0", 1);

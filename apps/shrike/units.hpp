@@ -17,10 +17,9 @@ struct Extent {
 };
 [[nodiscard]] std::optional<Extent> parse_extent(std::string_view text);
 
-[[nodiscard]] std::string bytes_text(std::int64_t bytes);  // "4.0 MiB", "312.5 KiB", "17 B"
-[[nodiscard]] std::string bytes_argument(
-    std::int64_t bytes);                                 // "918KiB": rounded up, to be typed as an option
-[[nodiscard]] std::string clock_text(double seconds);    // "01:07", "125:07"
-[[nodiscard]] std::string grouped(std::int64_t number);  // "4,194,304"
+[[nodiscard]] std::string bytes_text(std::int64_t bytes);      // "4.0 MiB", "312.5 KiB", "17 B"
+[[nodiscard]] std::string bytes_argument(std::int64_t bytes);  // "918KiB", rounded up: can be typed
+[[nodiscard]] std::string clock_text(double seconds);          // "01:07", "125:07"
+[[nodiscard]] std::string grouped(std::int64_t number);        // "4,194,304"
 
 }  // namespace shrike::cli

@@ -119,6 +119,7 @@ class Watch : public Listener {
     for (std::size_t q = 0; q < a_.ask.size(); ++q) {
       const AskResult result = stream_.ask(a_.ask[q], text_);
       if (result.status == Ask::too_long) {
+        progress_.clear();
         impossible_ =
             fail(kUsage, "a question has more tokens than --question-tokens allows (" +
                              std::to_string(a_.model.question_tokens) + "): " + a_.ask[q].substr(0, kShown) +

@@ -31,9 +31,11 @@ bool comes_true(Condition&& condition, double seconds_max = kSoon * kPatience) {
   return true;
 }
 
+const std::string kCapture = "shrike-capture";
+
 pid_t capture_of(const Program& program) {
   std::vector<pid_t> children;
-  EXPECT_TRUE(comes_true([&] { return !(children = children_of(program.pid())).empty(); }, 20));
+  EXPECT_TRUE(comes_true([&] { return !(children = children_of(program.pid(), kCapture)).empty(); }, 20));
   EXPECT_EQ(children.size(), 1u);
   return children.empty() ? -1 : children[0];
 }
@@ -146,7 +148,7 @@ TEST_F(LiveWatch, gives_a_file_up_that_kills_its_decoder_again_and_again) {
   ASSERT_TRUE(program.prints("\"seq\":0,"));
   pid_t last = -1;
   const auto kill_the_next = [&] {
-    const std::vector<pid_t> children = children_of(program.pid());
+    const std::vector<pid_t> children = children_of(program.pid(), kCapture);
     if (!children.empty() && children[0] != last) kill(last = children[0], SIGABRT);
     return is_gone(program.pid());
   };

@@ -50,17 +50,19 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return out;
 }
 
-// State and parent of a process, from /proc/PID/stat: "12 (a name) S 1 ...". State 0: there is none.
+// From /proc/PID/stat: "12 (a name) S 1 ...". State 0: there is none.
 struct ProcessState {
   char state = 0;
   pid_t parent = -1;
+  std::string name;
 };
 ProcessState process_state(const std::string& pid) {
   std::ifstream in("/proc/" + pid + "/stat");
   const std::string text(std::istreambuf_iterator<char>(in), {});
-  const std::size_t name_end = text.rfind(") ");
+  const std::size_t name = text.find('(') + 1, name_end = text.rfind(") ");
   if (name_end == text.npos) return {};
-  return {text[name_end + 2], static_cast<pid_t>(std::atoi(text.c_str() + name_end + 4))};
+  return {text[name_end + 2], static_cast<pid_t>(std::atoi(text.c_str() + name_end + 4)),
+          text.substr(name, name_end - name)};
 }
 
 }  // namespace
@@ -158,14 +160,15 @@ Finished run(const std::string& path, const std::vector<std::string>& arguments,
   return Program(path, arguments, environment, out_file).finish();
 }
 
-std::vector<pid_t> children_of(pid_t parent) {
+std::vector<pid_t> children_of(pid_t parent, const std::string& name) {
   std::vector<pid_t> children;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-    const std::string name = entry.path().filename().string();
-    if (name.find_first_not_of("0123456789") != name.npos) continue;
-    const ProcessState state = process_state(name);
-    if (state.state != 0 && state.state != 'Z' && state.parent == parent) children.push_back(std::stoi(name));
+    const std::string pid = entry.path().filename().string();
+    if (pid.find_first_not_of("0123456789") != pid.npos) continue;
+    const ProcessState state = process_state(pid);
+    if (state.state != 0 && state.state != 'Z' && state.parent == parent && state.name == name)
+      children.push_back(std::stoi(pid));
   }
   return children;
 }

@@ -54,7 +54,8 @@ class Program {
 Finished run(const std::string& path, const std::vector<std::string>& arguments,
              const std::vector<std::string>& environment = {}, const std::string& out_file = "");
 
-[[nodiscard]] std::vector<pid_t> children_of(pid_t parent);
+// Those that run a program of that name: a sanitizer has children as well.
+[[nodiscard]] std::vector<pid_t> children_of(pid_t parent, const std::string& name);
 // No such process, or only its exit code is left.
 [[nodiscard]] bool is_gone(pid_t pid);
 
