@@ -20,9 +20,10 @@ class Fixture {
   Fixture(const Memory::Shape& shape, int group, int n_rows_max, int n_threads, bool evidence,
           std::uint32_t seed, const Kernels& kernels)
       : shape(shape), group(group), n_threads(n_threads), kernels(kernels), threads(n_threads), random(seed) {
-    lay_out(measure_, n_rows_max, evidence);
+    const Needs needs = evidence ? need(Mark::mass) | kNeedEntropy : 0;
+    lay_out(measure_, n_rows_max, needs);
     arena_ = Arena::reserve(measure_, {}).value();
-    lay_out(arena_, n_rows_max, evidence);
+    lay_out(arena_, n_rows_max, needs);
     arena_.seal();
     memory.reset();
   }
@@ -93,10 +94,10 @@ class Fixture {
   Attention attention;
 
  private:
-  void lay_out(Arena& arena, int n_rows_max, bool evidence) {
+  void lay_out(Arena& arena, int n_rows_max, Needs needs) {
     rope.lay_out(arena, Memory::rope_positions(shape.n_ctx), shape.head_dim, kBase, kernels.rope_neighbours);
-    memory.lay_out(arena, shape, rope);
-    attention.lay_out(arena, shape, group, n_rows_max, n_threads, evidence);
+    memory.lay_out(arena, shape, rope, kernels);
+    attention.lay_out(arena, shape, group, n_rows_max, n_threads, needs);
   }
   Arena measure_, arena_;
 };

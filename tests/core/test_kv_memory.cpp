@@ -153,7 +153,7 @@ TEST(Memory, the_smallest_pool_that_blocks_min_promises_takes_a_frame_at_every_t
 }
 
 // Scores that keep slots here and there, different in every table: a head-wise method at its worst.
-void score_noise(const Candidates& slots, std::span<float> score) noexcept {
+void score_noise(const Candidates& slots, const Args&, std::span<float> score) noexcept {
   for (std::size_t i = 0; i < score.size(); ++i) {
     std::uint32_t h =
         static_cast<std::uint32_t>(slots.facts[i].token.frame * 131 + slots.facts[i].token.j * 7 +
@@ -166,7 +166,7 @@ void score_noise(const Candidates& slots, std::span<float> score) noexcept {
 TEST(Memory, scattered_selections_that_differ_by_head_stay_sound_and_keep_their_keys) {
   Fixture f(small_shape(), 1, 32, 1, false, 5, best());
   Policy policy = named("score=recency select=top");
-  policy.score = score_noise;
+  policy.score.run = score_noise;
   f.append(7, kNoFrame, kPinned);
   std::vector<Fixture::Slot> before;
   for (int frame = 0; frame < 300; ++frame) {

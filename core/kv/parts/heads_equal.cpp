@@ -3,6 +3,8 @@
 
 namespace shrike::kv::parts {
 
-void heads_equal(int total, std::span<int> out) noexcept { share_equally(total, out); }
+void heads_equal(const Overview&, int, const Args&, int total, std::span<int> out) noexcept {
+  share_equally(total, out);
+}
 
 }  // namespace shrike::kv::parts

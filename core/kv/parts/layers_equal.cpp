@@ -3,6 +3,8 @@
 
 namespace shrike::kv::parts {
 
-void layers_equal(int total, std::span<int> out) noexcept { share_equally(total, out); }
+void layers_equal(const Overview&, const Args&, int total, std::span<int> out) noexcept {
+  share_equally(total, out);
+}
 
 }  // namespace shrike::kv::parts
