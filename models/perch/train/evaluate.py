@@ -4,9 +4,9 @@
     models/perch/train/evaluate.py ~/perch --streams 100          # the tables of the model card
     models/perch/train/evaluate.py ~/perch --oracle               # the decoder alone, told the truth by the oracle
 
-`right` is with its 95 % confidence interval (Wilson). `old` are questions about what was last seen in the first half of
-the stream. `kept 50 %` and so on: questions see only that share of the image tokens, chosen at random for all layers and
-heads alike; it shows how much of an answer comes from memory.
+Figures are percent right with their 95 % confidence interval (Wilson). `old` are questions about what was last seen in
+the first half of the stream. `kept 50 %` and so on: questions see only that share of the image tokens, chosen at random
+for all layers and heads alike; it shows how much of an answer comes from memory.
 """
 import argparse
 import math
