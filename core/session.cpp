@@ -42,8 +42,8 @@ kv::Room Session::append(int n_tokens, const float* image_rows) noexcept {
   return room;
 }
 
-// Shows the memory a question's rows, as what they attend to is what is worth keeping: the standing question, or the
-// words that stand around any. In the room that is kept for asking, and rolled back like it.
+// Shows the memory a question's rows, as what they attend to is what is worth keeping: the standing question,
+// or the words that stand around any. In the room that is kept for asking, and rolled back like it.
 void Session::observe() noexcept {
   Runtime& r = *runtime_;
   if (!opened_) return;

@@ -188,7 +188,19 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
       kernels.attn_scores_f32(scores_of(thread) + column, columns_, turned, head_dim_, panel.n_rows * group_,
                               block_of(thread), head_dim_, n, head_dim_, scale);
     }
+    if (memory.shape().bias) add_bias(pool, ref, n, panel.n_rows * group_, scores_of(thread) + column);
     column += n;
+  }
+}
+
+// A slot that stands for c tokens draws the attention of c.  Source: proportional attention, ToMe arXiv
+// 2210.09461
+void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores) noexcept {
+  for (int i = 0; i < n; ++i) {
+    const int merged = pool.facts(ref.block, ref.first + i).merged;
+    if (merged <= 1) continue;
+    const float bias = std::log(static_cast<float>(merged));
+    for (int row = 0; row < n_rows; ++row) scores[static_cast<std::ptrdiff_t>(row) * columns_ + i] += bias;
   }
 }
 

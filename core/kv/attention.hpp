@@ -15,15 +15,15 @@ namespace shrike::kv {
 // Shapes   q [n_rows][n_heads * head_dim], not turned; out the same. The rows are the last n_rows tokens
 //          appended.
 // Order    one task per (kv head, panel); sums run over slots in table order: equal for any number of threads
-// Memory   section "attention": per thread one panel of scores, turned queries, outputs, and a decoded block where
-//          the codec is not f16; with evidence, rows of column mass per panel, reduced in panel order
+// Memory   section "attention": per thread one panel of scores, turned queries, outputs, and a decoded block
+//          where the codec is not f16; with evidence, rows of column mass per panel, reduced in panel order
 class Attention {
  public:
   void lay_out(Arena& arena, const Memory::Shape& shape, int group, int n_rows_max, int n_threads,
                Needs needs) noexcept;
 
-  // query_class [n_rows]: Modality of each row; read only when evidence is asked for. Of the evidence, what has a
-  // pointer and was in `needs` is collected.
+  // query_class [n_rows]: Modality of each row; read only when evidence is asked for. Of the evidence, what
+  // has a pointer and was in `needs` is collected.
   void attend(const Kernels& kernels, Threads& threads, const Memory& memory, int layer, const float* q,
               float* out, int n_rows, const Modality* query_class, Evidence* evidence,
               const Look& look = {}) noexcept;
@@ -47,6 +47,7 @@ class Attention {
                       const Look& look) noexcept;
   void scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
               int thread) noexcept;
+  void add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores) noexcept;
   void weigh(const Kernels& kernels, const Panel& panel, int thread, const Modality* query_class,
              const PanelShown& shown) noexcept;
   void look_at(const Kernels& kernels, const Panel& panel, int row, int thread, const Modality* query_class,

@@ -7,8 +7,8 @@
 
 namespace shrike::kv {
 
-// A block is 16 slots of one (layer, kv head): keys [16][head_dim] and values [16][head_dim] as the codec has them,
-// and for each slot a fact sheet and the marks that the policy asked for.
+// A block is 16 slots of one (layer, kv head): keys [16][head_dim] and values [16][head_dim] as the codec has
+// them, and for each slot a fact sheet and the marks that the policy asked for.
 inline constexpr int kBlockSlots = 16;
 
 enum class Modality : std::uint8_t { text = 0, image = 1 };  // numbered as the evidence kernels expect

@@ -12,8 +12,8 @@ namespace shrike::kv {
 //
 // Shapes   facts, positions, each mark [n]; keys, values [n][head_dim]; query_mean, query_variance
 //          [group][head_dim]
-// Note     keys are not turned: all lie in one common frame, so that their cosines and means are those of content,
-//          not of distance. The keys of the papers' code are mostly turned to their positions.
+// Note     keys are not turned: all lie in one common frame, so that their cosines and means are those of
+//          content, not of distance. The keys of the papers' code are mostly turned to their positions.
 struct Candidates {
   int layer = 0;
   int kv_head = 0;
@@ -27,7 +27,9 @@ struct Candidates {
   const float* query_mean = nullptr;
   const float* query_variance = nullptr;
   int group = 1;
+  int n_window = 0;  // how many of the newest slots are the rows of the observation window themselves
   const RopeTable* rope = nullptr;
+  const Kernels* kernels = nullptr;
   std::span<float> scratch;  // [2 n], anybody's
 
   int n() const noexcept { return static_cast<int>(facts.size()); }

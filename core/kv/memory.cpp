@@ -25,6 +25,7 @@ void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
   BlockRef* blocks = arena.take<BlockRef>("kv tables", n_tables * per_table);
   shown_ = arena.take<LayerShown>("kv tables", n_layers);
   share_before_ = arena.take<float>("kv tables", n_layers);
+  share_now_ = arena.take<float>("kv tables", n_layers);
   budget_ = arena.take<int>("kv tables", n_tables);
   merge_memory_ = arena.take<float>("kv tables", 2 * n_tables);
   if ((shape.needs & kNeedQueries) != 0) {
@@ -46,6 +47,7 @@ void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
   count_ = arena.take<float>("compress", n);
   target_ = arena.take<std::int32_t>("compress", n);
   scratch_ = arena.take<float>("compress", 2 * n);
+  cosines_ = arena.take<float>("compress", n);
   turned_ = arena.take<float>("compress", 2 * head_dim);
   rank_ = arena.take<std::int32_t>("compress", static_cast<std::size_t>(rope_positions(shape.n_ctx)));
   const std::size_t all = static_cast<std::size_t>(shape.n_blocks) * kBlockSlots;
@@ -65,6 +67,7 @@ void Memory::reset() noexcept {
   for (int t = 0; t < n_tables; ++t) tables_[t].n_blocks = 0;
   std::fill_n(shown_, shape_.n_layers, LayerShown{});
   std::fill_n(share_before_, shape_.n_layers, 0.0f);
+  std::fill_n(share_now_, shape_.n_layers, 0.0f);
   std::fill_n(budget_, n_tables, 0);
   std::fill_n(merge_memory_, 2 * n_tables, 0.0f);
   if (query_mean_ != nullptr) {
@@ -73,6 +76,9 @@ void Memory::reset() noexcept {
   }
   next_position_ = 0;
   n_evicted_ = 0;
+  n_window_ = 0;
+  n_frames_since_ = 0;
+  newest_frame_ = kNoFrame;
 }
 
 std::span<const BlockRef> Memory::table(int layer, int kv_head) const noexcept {
@@ -142,6 +148,11 @@ void Memory::append(std::span<const TokenFacts> tokens) noexcept {
     }
   }
   next_position_ += n;
+  for (const TokenFacts& token : tokens) {
+    if (token.frame <= newest_frame_) continue;
+    newest_frame_ = token.frame;
+    ++n_frames_since_;
+  }
 }
 
 void Memory::store(const Kernels& kernels, int layer, int kv_head, int row, float* key,

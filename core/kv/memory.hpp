@@ -24,14 +24,14 @@ enum class Room : std::uint8_t { ok, compressed, full };
 //
 // Positions are shared by all layers and heads. After an eviction the gaps that no table uses any more are
 // closed by moving whole blocks (changing their base), so positions stay below n_ctx for ever and no key is
-// touched. Heads that keep different tokens use up positions faster than slots: when those run out, gaps inside
-// blocks are closed as well, and then the oldest positions are given up in every table.
+// touched. Heads that keep different tokens use up positions faster than slots: when those run out, gaps
+// inside blocks are closed as well, and then the oldest positions are given up in every table.
 //
 // Shapes   per (layer, kv_head) a table of blocks of 16 slots
 // Units    tokens and blocks; no bytes in this file but in lay_out
 // Order    survivors keep ascending positions; the same calls give the same memory: replay is exact
-// Memory   sections "kv pool", "kv tables", "compress" (one table's worth of candidates, a score for every slot);
-//          allocates nothing
+// Memory   sections "kv pool", "kv tables", "compress" (one table's worth of candidates, a score for every
+//          slot); allocates nothing
 // Errors   Room::full: the policy keeps everything, state unchanged. Appending without room is our bug:
 //          SHRIKE_CHECK
 // Source   page-local rotation and pinned sinks: StreamingLLM arXiv 2309.17453, with a base per block instead
@@ -51,16 +51,18 @@ class Memory {
     Needs needs = 0;
     int window = 0;
     float fade = 1;
+    bool bias = false;
 
     void serve(const Policy& policy) noexcept {
       codec = policy.codec;
       needs = policy.needs;
       window = policy.window;
       fade = policy.fade;
+      bias = policy.bias;
     }
     std::size_t row_bytes() const noexcept { return codec_or_f16().row_bytes(head_dim); }
     std::size_t block_bytes() const noexcept { return kv::block_bytes(row_bytes(), n_marks(needs)); }
-    const Codec& codec_or_f16() const noexcept { return codec != nullptr ? *codec : codecs().front(); }
+    const Codec& codec_or_f16() const noexcept { return codec != nullptr ? *codec : *codecs().front(); }
     int n_tables() const noexcept { return n_layers * n_kv_heads; }
     // The most live slots that one table can have: each has a position of its own.
     int slots_max() const noexcept { return n_ctx < n_blocks * kBlockSlots ? n_ctx : n_blocks * kBlockSlots; }
@@ -80,11 +82,13 @@ class Memory {
   // Gives each token a slot in every table and the next position. Keys and values are then stored layer by
   // layer.
   void append(std::span<const TokenFacts> tokens) noexcept;
-  // Row r of the last append: the key is turned to its place in its block (in `key` itself), both are encoded.
+  // Row r of the last append: the key is turned to its place in its block (in `key` itself), both are
+  // encoded.
   void store(const Kernels& kernels, int layer, int kv_head, int row, float* key,
              const float* value) noexcept;
-  // What the last append's attention over one layer showed becomes running state of its slots and of the layer.
-  // Called between append and the next event, for chunks of the stream and for those that only look at it.
+  // What the last append's attention over one layer showed becomes running state of its slots and of the
+  // layer. Called between append and the next event, for chunks of the stream and for those that only look at
+  // it.
   void absorb(int layer, const Evidence& evidence, int n_rows, const Look& look) noexcept;
 
   // One mark at a time. roll_back() makes the memory bit for bit what it was at mark(): only appends may lie
@@ -144,9 +148,11 @@ class Memory {
   void keep_in(Table& table) noexcept;
   void squeeze(BlockRef& ref, const std::uint8_t* keep) noexcept;
   void move(std::uint32_t from, int from_slot, std::uint32_t to, int to_slot, int turn_by) noexcept;
-  bool repack(int n_new) noexcept;
+  void thaw() noexcept;
+  void find_positions(int n_new) noexcept;
+  bool repack(int n_new, const Policy& policy) noexcept;
   void repack(Table& table, bool split) noexcept;
-  void close_gaps() noexcept;
+  void close_gaps(const Part<PlacePart>& place) noexcept;
   void close_inner_gaps() noexcept;
   void forget_oldest(int n_positions) noexcept;
 
@@ -158,10 +164,14 @@ class Memory {
   int mark_position_ = 0;
   int mark_free_ = 0;
   std::int64_t n_evicted_ = 0;
+  int n_window_ = 0;        // newest slots that are rows of the observation window
+  int n_frames_since_ = 0;  // that came since the last compression
+  std::int32_t newest_frame_ = kNoFrame;
 
   const Kernels* kernels_ = nullptr;
   LayerShown* shown_ = nullptr;    // [n_layers]
   float* share_before_ = nullptr;  // [n_layers]
+  float* share_now_ = nullptr;     // [n_layers]
   float* query_mean_ = nullptr;    // [n_layers][n_heads][head_dim]
   float* query_square_ = nullptr;
   float* merge_memory_ = nullptr;  // [tables][2]
@@ -179,6 +189,7 @@ class Memory {
   float* count_ = nullptr;             // [slots_max]
   std::int32_t* target_ = nullptr;     // [slots_max]
   float* scratch_ = nullptr;           // [2 slots_max]
+  float* cosines_ = nullptr;           // [slots_max]
   float* turned_ = nullptr;            // [2][head_dim]
   std::int32_t* rank_ = nullptr;       // [rope_positions(n_ctx)]: live positions below this one
   // ... and one number for every slot there can be.

@@ -1,4 +1,6 @@
 // What attention showed becomes state of kv::Memory: marks of slots, entropies of layers, moments of queries.
+#include <algorithm>
+
 #include "core/kv/memory.hpp"
 
 namespace shrike::kv {
@@ -14,6 +16,8 @@ float smoothed(float before, float now, bool first) noexcept {
 }  // namespace
 
 void Memory::absorb(int layer, const Evidence& evidence, int n_rows, const Look& look) noexcept {
+  if (look.window && layer == 0)
+    n_window_ = look.grows ? (look.begins ? 0 : n_window_) + n_rows - std::min(look.window_first, n_rows) : 0;
   if (look.grows && evidence.rows != nullptr && (shape_.needs & kNeedEntropy) != 0)
     show_layer(layer, evidence);
   if (look.grows && evidence.query_sum != nullptr && (shape_.needs & kNeedQueries) != 0) {
@@ -60,7 +64,8 @@ void Memory::count_marks(const BlockRef& ref, int slot, int column, const Eviden
   if (has(Mark::last) && look.ends) mark(Mark::last) = evidence.last[at];
 }
 
-// A class of rows that saw nothing of the other modality says nothing; a chunk that says nothing changes nothing.
+// A class of rows that saw nothing of the other modality says nothing; a chunk that says nothing changes
+// nothing.
 void Memory::show_layer(int layer, const Evidence& evidence) noexcept {
   double whole = 0, cross = 0;
   int n_whole = 0;

@@ -23,27 +23,38 @@ int Memory::blocks_min(const Shape& shape, int n_pinned, int n_frame) noexcept {
 }
 
 Room Memory::make_room(int n_new, const Policy& policy) noexcept {
-  if (has_room(n_new)) return Room::ok;
-  if (!policy.evicts()) return Room::full;
+  const bool fits = has_room(n_new);
+  if (!policy.evicts()) return fits ? Room::ok : Room::full;
   const int before = n_slots();
+  const int n_held = before / shape_.n_tables();
+  const int n_max = std::max(0, stream_tokens_max(shape_) - n_new);
+  const int wanted = policy.when.run({fits, n_new, n_held, n_max, n_frames_since_}, policy.when.args);
+  if (fits && (wanted == kEnough || wanted >= n_held)) return Room::ok;
+
   Room room = Room::full;
   // Less and less may stay, for what holes and half-used blocks cost; a policy that keeps whole frames fits
   // at once.
-  for (int keep = std::max(0, stream_tokens_max(shape_) - n_new); room == Room::full; keep -= kBlockSlots) {
-    if (keep <= 0) {  // the pinned ones alone: a choice for ever yields to the budget
-      for (int t = 0; t < shape_.n_tables(); ++t)
-        for (int b = 0; b < tables_[t].n_blocks; ++b)
-          for (int slot = tables_[t].blocks[b].first; slot < tables_[t].blocks[b].end; ++slot)
-            pool_.facts(tables_[t].blocks[b].block, slot).token.flags &= static_cast<std::uint8_t>(~kFrozen);
-    }
+  for (int keep = wanted == kEnough ? n_max : std::min(wanted, n_max); room == Room::full;
+       keep -= kBlockSlots) {
+    if (keep <= 0) thaw();  // the pinned ones alone: a choice for ever yields to the budget
     evict(std::max(0, keep), policy);
-    if (!has_positions(n_new)) close_inner_gaps();
-    if (!has_positions(n_new)) forget_oldest(next_position_ + n_new + shape_.reserve - shape_.n_ctx);
-    if (has_room(n_new) || repack(n_new)) room = Room::compressed;
+    find_positions(n_new);
+    if (has_room(n_new) || repack(n_new, policy)) room = Room::compressed;
     if (keep <= 0) break;
   }
+  std::copy_n(share_now_, shape_.n_layers, share_before_);
+  n_frames_since_ = 0;
   n_evicted_ += (before - n_slots()) / shape_.n_tables();
   return room;
+}
+
+void Memory::thaw() noexcept {
+  for (int t = 0; t < shape_.n_tables(); ++t)
+    for (int b = 0; b < tables_[t].n_blocks; ++b) {
+      const BlockRef& ref = tables_[t].blocks[b];
+      for (int slot = ref.first; slot < ref.end; ++slot)
+        pool_.facts(ref.block, slot).token.flags &= static_cast<std::uint8_t>(~kFrozen);
+    }
 }
 
 void Memory::evict(int slots_per_table, const Policy& policy) noexcept {
@@ -51,7 +62,7 @@ void Memory::evict(int slots_per_table, const Policy& policy) noexcept {
   allocate(slots_per_table * shape_.n_tables(), policy);
   for (int layer = 0; layer < shape_.n_layers; ++layer)
     for (int kv_head = 0; kv_head < shape_.n_kv_heads; ++kv_head) compress(layer, kv_head, policy);
-  close_gaps();
+  close_gaps(policy.place);
 }
 
 // Every slot gets its score before anything is shared or leaves, because some share by scores.
@@ -94,12 +105,12 @@ void Memory::allocate(int total, const Policy& policy) noexcept {
   const std::size_t n_tables = static_cast<std::size_t>(shape_.n_tables());
   const std::size_t n_layers = static_cast<std::size_t>(shape_.n_layers);
   const std::size_t n_all = static_cast<std::size_t>(first_[n_tables - 1] + n_slots_[n_tables - 1]);
-  const Overview all{shape_.n_layers,       shape_.n_kv_heads,         {n_slots_, n_tables},
-                     {n_pinned_, n_tables}, {first_, n_tables},        {scores_, n_all},
-                     {shown_, n_layers},    {share_before_, n_layers}, {order_, n_all}};
+  const Overview all{shape_.n_layers,    shape_.n_kv_heads, {n_slots_, n_tables}, {n_pinned_, n_tables},
+                     {first_, n_tables}, {scores_, n_all},  {shown_, n_layers},   {share_before_, n_layers},
+                     {order_, n_all},    n_window_};
   policy.layers.run(all, policy.layers.args, total, {layer_budget_, n_layers});
   for (int layer = 0; layer < shape_.n_layers; ++layer) {
-    share_before_[layer] =
+    share_now_[layer] =
         total > 0 ? static_cast<float>(layer_budget_[layer]) / static_cast<float>(total) : 0.0f;
     policy.heads.run(all, layer, policy.heads.args, layer_budget_[layer],
                      {budget_ + layer * shape_.n_kv_heads, static_cast<std::size_t>(shape_.n_kv_heads)});
@@ -116,12 +127,19 @@ void Memory::compress(int layer, int kv_head, const Policy& policy) noexcept {
   if (policy.merge.run != nullptr) {
     std::fill_n(changed_, n, std::uint8_t{0});
     for (std::size_t i = 0; i < n; ++i) count_[i] = slots.facts[i].merged;
-    const Merging merging{slots,         keep,
-                          score,         keys_,
-                          values_,       {count_, n},
-                          {changed_, n}, {order_, n},
-                          {target_, n},  {scratch_, 2 * n},
-                          turned_,       merge_memory_ + 2 * t};
+    const Merging merging{slots,
+                          keep,
+                          score,
+                          keys_,
+                          values_,
+                          {count_, n},
+                          {changed_, n},
+                          {order_, n},
+                          {target_, n},
+                          {scratch_, 2 * n},
+                          {cosines_, n},
+                          turned_,
+                          merge_memory_ + 2 * t};
     policy.merge.run(merging, policy.merge.args);
     put_back(layer, kv_head);
   }
@@ -160,6 +178,8 @@ Candidates Memory::gather(int layer, int kv_head, Needs needs) noexcept {
   slots.head_dim = shape_.head_dim;
   slots.next_position = next_position_;
   slots.rope = rope_;
+  slots.kernels = kernels_;
+  slots.n_window = std::min(n_window_, slots.n());
   slots.scratch = {scratch_, 2 * n};
   if (query_mean_ == nullptr) return slots;
   slots.group = shape_.group;

@@ -1,16 +1,32 @@
 // How kv::Memory keeps blocks dense and positions few.
 #include <algorithm>
 
+#include "core/kv/catalogue.hpp"
 #include "core/kv/memory.hpp"
 #include "platform/check.hpp"
 
 namespace shrike::kv {
+namespace {
 
-// First whole blocks into the one before them, which turns the fewest keys; if that is not enough, slot by slot.
-bool Memory::repack(int n_new) noexcept {
+const Part<PlacePart> kCloseAll{parts::place_close.run, defaults(parts::place_close.args)};
+
+}  // namespace
+
+// When positions have run out whatever the policy's placement: first those that no block spans, then those
+// inside blocks, then the oldest slots.
+void Memory::find_positions(int n_new) noexcept {
+  if (!has_positions(n_new)) close_gaps(kCloseAll);
+  if (!has_positions(n_new)) close_inner_gaps();
+  if (!has_positions(n_new)) forget_oldest(next_position_ + n_new + shape_.reserve - shape_.n_ctx);
+}
+
+// First whole blocks into the one before them, which turns the fewest keys; if that is not enough, slot by
+// slot.
+bool Memory::repack(int n_new, const Policy& policy) noexcept {
   for (const bool split : {false, true}) {
     for (int t = 0; t < shape_.n_tables(); ++t) repack(tables_[t], split);
-    close_gaps();
+    close_gaps(policy.place);
+    find_positions(n_new);
     if (has_room(n_new)) return true;
   }
   return false;
@@ -50,10 +66,9 @@ void Memory::repack(Table& table, bool split) noexcept {
   table.n_blocks = n_blocks;
 }
 
-// Positions between the first and the last slot of any block are in use; all others are given up, and every
-// block moves down by the unused positions below it. One map for all tables, so order and distances hold
-// across layers and heads.
-void Memory::close_gaps() noexcept {
+// Positions between the first and the last slot of any block are in use. The placement says where each goes,
+// and every block moves with its first slot, by changing its base.
+void Memory::close_gaps(const Part<PlacePart>& place) noexcept {
   std::fill(rank_, rank_ + next_position_ + 1, 0);
   const auto first_position = [&](const BlockRef& ref) {
     return ref.base + pool_.facts(ref.block, ref.first).offset;
@@ -64,12 +79,7 @@ void Memory::close_gaps() noexcept {
       const int last = ref.base + pool_.facts(ref.block, ref.end - 1).offset;
       std::fill(rank_ + first_position(ref), rank_ + last + 1, 1);
     }
-  int below = 0;
-  for (int position = 0; position <= next_position_; ++position) {
-    const int used = rank_[position];
-    rank_[position] = below;
-    below += used;
-  }
+  place.run({rank_, static_cast<std::size_t>(next_position_) + 1}, place.args);
   for (int t = 0; t < shape_.n_tables(); ++t)
     for (int b = 0; b < tables_[t].n_blocks; ++b) {
       BlockRef& ref = tables_[t].blocks[b];
@@ -79,8 +89,8 @@ void Memory::close_gaps() noexcept {
   next_position_ = rank_[next_position_];
 }
 
-// Gives up every position without a slot, also those inside blocks; what stands behind one in its block is turned
-// back by as much.
+// Gives up every position without a slot, also those inside blocks; what stands behind one in its block is
+// turned back by as much.
 void Memory::close_inner_gaps() noexcept {
   std::fill(rank_, rank_ + next_position_ + 1, 0);
   const auto each = [&](auto visit) {
@@ -136,7 +146,7 @@ void Memory::forget_oldest(int n_positions) noexcept {
     }
     keep_in(tables_[t]);
   }
-  close_gaps();
+  close_gaps(kCloseAll);
 }
 
 }  // namespace shrike::kv

@@ -4,8 +4,8 @@
 
 namespace shrike::kv {
 
-// What is about to leave (keep[i] = 0) and what stays, for a part that folds the one into the other. It writes into
-// the rows of kept slots and says so.
+// What is about to leave (keep[i] = 0) and what stays, for a part that folds the one into the other. It
+// writes into the rows of kept slots and says so.
 //
 // Shapes   keys, values [n][head_dim], keys not turned (which aligns them); counts, changed, score, keep [n]
 struct Merging {
@@ -19,6 +19,7 @@ struct Merging {
   std::span<std::int32_t> order;    // scratch, [n]
   std::span<std::int32_t> target;   // scratch, [n]
   std::span<float> scratch;         // [2 n]
+  std::span<float> cosines;         // scratch, [n]
   float* sums = nullptr;            // scratch, [2][head_dim]
   float* memory = nullptr;          // [2] of this table, kept from one time to the next, zero at first
 

@@ -5,8 +5,8 @@
 
 namespace shrike::kv {
 
-// Numbers that a slot carries for the scorers: four bytes each, kept beside the facts and moved with the slot, and
-// only those that the policy asks for. All are sums over the query heads of the slot's kv head.
+// Numbers that a slot carries for the scorers: four bytes each, kept beside the facts and moved with the
+// slot, and only those that the policy asks for. All are sums over the query heads of the slot's kv head.
 enum class Mark : std::uint8_t {
   mass,    // attention received from all rows so far; fades with every frame (Policy::fade)
   seen,    // rows that could attend to it, fading alike

@@ -1,209 +1,191 @@
 #include "core/kv/policy.hpp"
 
-#include <charconv>
-#include <cmath>
-
 #include "core/kv/catalogue.hpp"
-#include "core/kv/nearest.hpp"
+#include "core/kv/words.hpp"
 
 namespace shrike::kv {
 namespace {
 
-constexpr std::string_view kKeys[] = {"layers", "heads", "score", "select", "merge", "codec", "observe"};
-constexpr int kWindow = 32;  // rows, where a part looks through a window and none was named
+constexpr std::string_view kKeys[] = {"when",  "score", "layers", "heads",  "select",
+                                      "merge", "place", "codec",  "observe"};
+constexpr int kWindow = 32;  // rows, where a part looks through a window and the score names none
 
-Error usage(const char* rule, std::string_view subject, std::string hint = {}) {
-  Error error{Code::usage, rule, std::string(subject)};
-  error.hint = std::move(hint);
-  return error;
-}
-
-// Cuts `text` at the first `mark`; what stood before it is returned.
-std::string_view cut(std::string_view& text, char mark) {
-  const std::size_t at = text.find(mark);
-  const std::string_view before = text.substr(0, at);
-  text = at == std::string_view::npos ? std::string_view{} : text.substr(at + 1);
-  return before;
-}
-
-Result<Amount> amount(const ArgSpec& spec, std::string_view text, std::string_view word) {
-  Amount out;
-  const char* end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, out.value);
-  const std::string_view unit(at, static_cast<std::size_t>(end - at));
-  if (unit == "f") out.unit = Unit::frames;
-  if (unit == "%") out.unit = Unit::percent;
-  const bool known = unit.empty() || (spec.units && out.unit != Unit::plain);
-  if (error != std::errc{} || !known || !std::isfinite(out.value))
-    return usage(
-        spec.units ? "wants a number: slots, frames (1f) or a share of the budget (25%)" : "wants a number",
-        word);
-  const float max = out.unit == Unit::percent ? 100.0f : spec.max;
-  if (out.value < spec.min || out.value > max)
-    return usage("a number out of range", word,
-                 "it may be " + std::to_string(spec.min) + " to " + std::to_string(max));
-  if ((spec.whole || out.unit == Unit::frames) && out.value != std::floor(out.value))
-    return usage("wants a whole number", word);
-  return out;
-}
-
-// "32,pool=7" into the places that the part gave its arguments.
-Status read_args(const ArgSpecs& specs, std::string_view text, std::string_view word, Args& out) {
-  for (std::size_t place = 0; !text.empty(); ++place) {
-    std::string_view value = cut(text, ',');
-    std::size_t at = place;
-    if (value.find('=') != std::string_view::npos) {
-      const std::string_view name = cut(value, '=');
-      for (at = 0; at < kArgsMax && (specs[at].name.empty() || specs[at].name != name);) ++at;
-    }
-    if (at >= kArgsMax || specs[at].name.empty()) {
-      std::vector<std::string_view> names;
-      for (const ArgSpec& spec : specs)
-        if (!spec.name.empty()) names.push_back(spec.name);
-      return usage("gives a part an argument that it does not take", word,
-                   names.empty() ? "it takes none" : there_are(value, names));
-    }
-    SHRIKE_TRY(out[at], amount(specs[at], value, word));
-  }
-  return ok();
-}
-
+// A part, with the row that it came from.
 template <class Run>
-Status choose(std::span<const PartRow<Run>> rows, std::string_view word, Part<Run>& part,
-              const PartRow<Run>*& chosen) {
-  std::string_view text = word;
-  cut(text, '=');
-  const std::string_view name = cut(text, ':');
-  std::vector<std::string_view> names;
-  for (const PartRow<Run>& row : rows) {
-    names.push_back(row.name);
-    if (row.name != name) continue;
-    part.run = row.run;
-    part.args = defaults(row.args);
-    chosen = &row;
-    return read_args(row.args, text, word, part.args);
+struct Choice {
+  Part<Run> part;
+  const PartRow<Run>* row = nullptr;
+
+  // "key=name(arguments)"
+  Status read(std::string_view word) {
+    std::string_view text = word;
+    cut(text, "=");
+    const std::size_t open = text.find('(');
+    const std::string_view name = trim(text.substr(0, open));
+    std::string_view args;
+    if (open != std::string_view::npos) {
+      args = text.substr(open + 1);
+      if (args.empty() || args.back() != ')')
+        return usage("opens a parenthesis and does not end with it", word);
+      args.remove_suffix(1);
+    }
+    std::vector<std::string_view> names;
+    for (const PartRow<Run>* candidate : catalogue<Run>()) {
+      names.push_back(candidate->name);
+      if (candidate->name == name) row = candidate;
+    }
+    if (row == nullptr || row->name != name)
+      return usage("names no part of a KV policy", word, there_are(name, names));
+    part = {row->run, defaults(row->args)};
+    return read_args(row->args, args, word, part.args);
   }
-  return usage("names no part of a KV policy", word, there_are(name, names));
-}
+  void complete() noexcept {
+    if (row != nullptr) return;
+    row = catalogue<Run>().front();
+    part = {row->run, defaults(row->args)};
+  }
+  // Null: the part has no number of that name.
+  const Amount* number(std::string_view name) const noexcept {
+    for (std::size_t a = 0; a < kArgsMax; ++a)
+      if (row->args[a].name == name) return &part.args[a];
+    return nullptr;
+  }
+  std::string word(std::string_view key) const { return std::string(key).append("=").append(row->name); }
+};
 
 // The words of a composition, one after the other, into a policy; then what they mean together.
 class Composer {
  public:
-  Status read(std::string_view word) {
-    std::string_view rest = word;
-    const std::string_view key = cut(rest, '=');
-    std::size_t k = 0;
-    while (k < std::size(kKeys) && kKeys[k] != key) ++k;
-    if (k == std::size(kKeys))
-      return usage("is no part of a KV policy", word, there_are(key, {std::begin(kKeys), std::end(kKeys)}));
-    if (given_[k]) return usage("a part of a KV policy is given twice", word);
-    given_[k] = true;
-    if (key == "layers") return choose(catalogue::layers(), word, policy_.layers, layers_);
-    if (key == "heads") return choose(catalogue::heads(), word, policy_.heads, heads_);
-    if (key == "score") return choose(catalogue::scores(), word, policy_.score, score_);
-    if (key == "select") return choose(catalogue::selects(), word, policy_.select, select_);
-    if (key == "merge") return choose(catalogue::merges(), word, policy_.merge, merge_);
-    if (key == "codec") return choose_codec(word, rest);
-    return choose_observer(word, rest);
+  Status read_all(std::string_view text, bool by_hand) {
+    bool given[std::size(kKeys)] = {};
+    for (text = trim(text); !text.empty(); text = trim(text)) {
+      const std::string_view word = cut(text, ", ");
+      if (word.empty()) continue;
+      std::string_view rest = word;
+      const std::string_view key = cut(rest, "=");
+      std::size_t k = 0;
+      while (k < std::size(kKeys) && kKeys[k] != key) ++k;
+      if (k == std::size(kKeys))
+        return usage("is no part of a KV policy", word, there_are(key, {std::begin(kKeys), std::end(kKeys)}));
+      if (by_hand && given[k]) return usage("gives a part of a KV policy twice", word);
+      given[k] = true;
+      SHRIKE_TRY_VOID(read(key, rest, word));
+    }
+    return ok();
   }
 
   Result<Policy> finish(std::string_view name) {
-    // What is left out is as in `recent`.
-    if (layers_ == nullptr)
-      SHRIKE_TRY_VOID(choose(catalogue::layers(), "layers=equal", policy_.layers, layers_));
-    if (heads_ == nullptr) SHRIKE_TRY_VOID(choose(catalogue::heads(), "heads=equal", policy_.heads, heads_));
-    if (score_ == nullptr)
-      SHRIKE_TRY_VOID(choose(catalogue::scores(), "score=recency", policy_.score, score_));
-    if (select_ == nullptr)
-      SHRIKE_TRY_VOID(choose(catalogue::selects(), "select=frames", policy_.select, select_));
-    if (merge_ == nullptr) SHRIKE_TRY_VOID(choose(catalogue::merges(), "merge=drop", policy_.merge, merge_));
-    if (policy_.codec == nullptr) policy_.codec = &codecs().front();
-    policy_.name = name;
-    policy_.tied = heads_->name == "tied";
-    policy_.score_needs = score_->needs;
-    policy_.keep_needs = select_->needs | merge_->needs;
-    policy_.needs = layers_->needs | heads_->needs | policy_.score_needs | policy_.keep_needs;
-    for (std::size_t a = 0; a < kArgsMax; ++a) {
-      if (score_->args[a].name == "rows") policy_.window = static_cast<int>(policy_.score.args[a].value);
-      if (score_->args[a].name == "fade") policy_.fade = policy_.score.args[a].value;
-    }
-    if (policy_.window == 0 && (policy_.needs & kNeedWindow) != 0) policy_.window = kWindow;
-    return refuse_contradictions();
+    when_.complete(), score_.complete(), layers_.complete(), heads_.complete();
+    select_.complete(), merge_.complete(), place_.complete();
+    SHRIKE_TRY_VOID(refuse_contradictions());
+    Policy p;
+    p.name = name;
+    p.when = when_.part;
+    p.score = score_.part;
+    p.layers = layers_.part;
+    p.heads = heads_.part;
+    p.select = select_.part;
+    p.merge = merge_.part;
+    p.place = place_.part;
+    p.codec = codec_ != nullptr ? codec_ : codecs().front();
+    p.observe = observe_;
+    p.tied = heads_.row == &parts::heads_tied;
+    p.score_needs = score_.row->needs;
+    p.keep_needs = select_.row->needs | merge_.row->needs;
+    p.needs = needs();
+    if (const Amount* window = score_.number("window")) p.window = static_cast<int>(window->value);
+    if (p.window == 0 && (p.needs & kNeedWindow) != 0) p.window = kWindow;
+    if (const Amount* fade = score_.number("fade")) p.fade = fade->value;
+    if (const Amount* bias = merge_.number("bias")) p.bias = bias->value != 0;
+    return p;
   }
 
  private:
-  Status choose_codec(std::string_view word, std::string_view name) {
+  Status read(std::string_view key, std::string_view name, std::string_view word) {
+    if (key == "when") return when_.read(word);
+    if (key == "score") return score_.read(word);
+    if (key == "layers") return layers_.read(word);
+    if (key == "heads") return heads_.read(word);
+    if (key == "select") return select_.read(word);
+    if (key == "merge") return merge_.read(word);
+    if (key == "place") return place_.read(word);
+    return key == "codec" ? read_codec(name, word) : read_observer(name, word);
+  }
+
+  Status read_codec(std::string_view name, std::string_view word) {
     std::vector<std::string_view> names;
-    for (const Codec& codec : codecs()) {
-      names.push_back(codec.name);
-      if (codec.name == name) policy_.codec = &codec;
+    for (const Codec* codec : codecs()) {
+      names.push_back(codec->name);
+      if (codec->name == name) codec_ = codec;
     }
-    if (policy_.codec != nullptr) return ok();
+    if (codec_ != nullptr && codec_->name == name) return ok();
     return usage("names no codec", word, there_are(name, names));
   }
 
-  Status choose_observer(std::string_view word, std::string_view name) {
+  Status read_observer(std::string_view name, std::string_view word) {
     constexpr std::string_view kNames[] = {"frame", "proxy", "question"};
     for (std::size_t o = 0; o < std::size(kNames); ++o) {
       if (kNames[o] != name) continue;
-      policy_.observe = static_cast<Observe>(o);
+      observe_ = static_cast<Observe>(o);
       return ok();
     }
     return usage("names nobody who could look", word,
                  there_are(name, {std::begin(kNames), std::end(kNames)}));
   }
 
-  Result<Policy> refuse_contradictions() const {
-    if (!policy_.evicts() && merge_->run != nullptr)
-      return usage("contradicts itself: where nothing leaves, nothing is merged", "select=all");
-    if (!policy_.evicts() && (layers_->needs | heads_->needs | score_->needs) != 0)
-      return usage("contradicts itself: where nothing leaves, nothing is scored or shared", "select=all");
-    for (const bool compares : {layers_->compares, heads_->compares})
-      if (compares && score_->scale != Scale::probability)
-        return usage("contradicts itself: shares are won by scores, and these compare within one head only",
-                     "score=" + std::string(score_->name));
-    if (policy_.observe != Observe::frame && (policy_.needs & (kNeedWindow | need(Mark::last))) == 0)
-      return usage("contradicts itself: no part looks through a window",
-                   policy_.observe == Observe::proxy ? "observe=proxy" : "observe=question");
-    return policy_;
+  Needs needs() const noexcept {
+    return score_.row->needs | layers_.row->needs | heads_.row->needs | select_.row->needs |
+           merge_.row->needs;
   }
 
-  Policy policy_;
-  bool given_[std::size(kKeys)] = {};
-  const PartRow<LayersPart>* layers_ = nullptr;
-  const PartRow<HeadsPart>* heads_ = nullptr;
-  const PartRow<ScorePart>* score_ = nullptr;
-  const PartRow<SelectPart>* select_ = nullptr;
-  const PartRow<MergePart>* merge_ = nullptr;
-};
+  Status refuse_contradictions() const {
+    if (select_.part.run == nullptr && merge_.part.run != nullptr)
+      return usage("contradicts itself: where nothing leaves, nothing is merged", merge_.word("merge"));
+    if (select_.part.run == nullptr && needs() != 0)
+      return usage("contradicts itself: where nothing leaves, nothing is scored or shared",
+                   score_.word("score"));
+    for (const Scale wanted : {layers_.row->scale, heads_.row->scale})
+      if (wanted == Scale::probability && score_.row->scale != Scale::probability)
+        return usage("contradicts itself: shares are won by scores, and these compare within one head only",
+                     score_.word("score"));
+    if (observe_ != Observe::frame && (needs() & (kNeedWindow | need(Mark::last))) == 0)
+      return usage("contradicts itself: no part looks through a window",
+                   observe_ == Observe::proxy ? "observe=proxy" : "observe=question");
+    return ok();
+  }
 
-std::vector<std::string_view> policy_names() {
-  std::vector<std::string_view> names;
-  for (const PolicyRow& row : named_policies()) names.push_back(row.name);
-  return names;
-}
+  Choice<SchedulePart> when_;
+  Choice<ScorePart> score_;
+  Choice<LayersPart> layers_;
+  Choice<HeadsPart> heads_;
+  Choice<SelectPart> select_;
+  Choice<MergePart> merge_;
+  Choice<PlacePart> place_;
+  const Codec* codec_ = nullptr;
+  Observe observe_ = Observe::frame;
+};
 
 }  // namespace
 
 Result<Policy> parse_policy(std::string_view text) {
-  std::string_view name = "by hand";
-  for (const PolicyRow& row : named_policies()) {
-    if (row.name != text) continue;
-    name = row.name;
-    text = row.composition;
-    break;
-  }
+  std::vector<std::string_view> names;
+  for (const PolicyRow& row : named_policies()) names.push_back(row.name);
+  text = trim(text);
+  if (text.empty()) return usage("must not be empty", "--kv-policy", there_are("recent", names));
+
   Composer composer;
-  bool any = false;
-  while (!text.empty()) {
-    const std::string_view word = cut(text, ' ');
-    if (word.empty()) continue;
-    if (word.find('=') == std::string_view::npos)
-      return usage("is no KV policy", word, there_are(word, policy_names()));
-    any = true;
-    SHRIKE_TRY_VOID(composer.read(word));
+  std::string_view rest = text, name = "by hand";
+  const std::string_view first = cut(rest, ", ");
+  if (first.find('=') == std::string_view::npos) {
+    const auto rows = named_policies();
+    const auto row =
+        std::find_if(rows.begin(), rows.end(), [&](const PolicyRow& r) { return r.name == first; });
+    if (row == rows.end()) return usage("is no KV policy", first, there_are(first, names));
+    SHRIKE_TRY_VOID(composer.read_all(row->composition, false));
+    if (rest.empty()) name = row->name;
+    text = rest;
   }
-  if (!any) return usage("a KV policy must not be empty", "--kv-policy", there_are("recent", policy_names()));
+  SHRIKE_TRY_VOID(composer.read_all(text, true));
   return composer.finish(name);
 }
 

@@ -3,41 +3,36 @@
 #include <span>
 #include <string_view>
 
-#include "core/kv/args.hpp"
-#include "core/kv/candidates.hpp"
 #include "core/kv/codec.hpp"
-#include "core/kv/merge.hpp"
-#include "core/kv/overview.hpp"
+#include "core/kv/part.hpp"
 #include "platform/result.hpp"
 
+// How a method is added. Most are one part:
+//
+//   1. core/kv/parts/score_mine.cpp          the formula, with its source, and at the end of the file its
+//   row:
+//
+//        namespace shrike::kv::parts {
+//        namespace {
+//        void mine(const Candidates& slots, const Args& args, std::span<float> score) noexcept { ... }
+//        }  // namespace
+//        const PartRow<ScorePart> score_mine{
+//            "mine", mine, {{{"window", {32}, 1, 512}}}, kNeedWindow, "one line for people",
+//            Scale::probability};
+//        }  // namespace shrike::kv::parts
+//
+//   2. core/kv/catalogue.hpp                 row(score_mine) in the list of its kind
+//   3. core/kv/policies.cpp                  a line, if the composition deserves a name of its own
+//   4. tests/core/test_kv_<method>.cpp       the numbers of its paper by hand; test_kv_property.cpp finds it
+//   by itself
+//
+// What kinds there are and what each promises: part.hpp. What a part may read: its row's `needs`, from
+// needs.hpp; nothing is collected, kept or gathered that no part of the policy needs. Arguments are read,
+// checked and explained from the row. Three names mean more than a number to the part, because the memory
+// does the work: a score's `window` (rows observed) and `fade` (what a frame leaves of the sums), and a
+// merge's `bias` (see Policy). Allocators share with parts/share.hpp, which conserves the budget; selectors
+// begin with parts/protect.hpp.
 namespace shrike::kv {
-
-// A policy is a composition of small parts, each one file under core/kv/parts/ and one row in catalogue.cpp.
-// Compression runs
-//
-//   score -> layers -> heads -> select -> merge          whenever room must be made, before an append
-//
-// Parts see slots and what was gathered of them, never a model. They allocate nothing and use no state but their
-// arguments, so that the same stream gives the same memory, whatever the number of threads. Budgets are slots.
-
-// Shares `total` slots over the layers. sum(out) == total; only a part in the form of a paper that loses slots may
-// give less, and says so in its file.
-using LayersPart = void (*)(const Overview& all, const Args& args, int total, std::span<int> out) noexcept;
-// Shares one layer's slots over its kv heads, with the same promise.
-using HeadsPart = void (*)(const Overview& all, int layer, const Args& args, int total,
-                           std::span<int> out) noexcept;
-// One finite number a slot; higher means keep.
-using ScorePart = void (*)(const Candidates& slots, const Args& args, std::span<float> score) noexcept;
-// keep[i] = 1 for at most max(budget, pinned) slots, every pinned one among them; 2: stays and is frozen, which pins
-// it from now on. Of equal scores the older slot stays. `order` is scratch, [n].
-using SelectPart = void (*)(const Candidates& slots, const Args& args, std::span<const float> score,
-                            int budget, std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept;
-// Folds what leaves into what stays. Null: what leaves, leaves.
-using MergePart = void (*)(const Merging& merging, const Args& args) noexcept;
-
-// What scores mean: weights of attention compare between heads (and, as a rule of thumb, layers), norms and cosines
-// within one head only.
-enum class Scale : std::uint8_t { rank, probability };
 
 // Whose rows are the observation window.
 enum class Observe : std::uint8_t {
@@ -46,22 +41,19 @@ enum class Observe : std::uint8_t {
   question,  // a standing question, shown likewise
 };
 
-template <class Run>
-struct Part {
-  Run run = nullptr;
-  Args args{};
-};
-
 struct Policy {
   std::string_view name;
+  Part<SchedulePart> when;
+  Part<ScorePart> score;
   Part<LayersPart> layers;
   Part<HeadsPart> heads;
-  Part<ScorePart> score;
   Part<SelectPart> select;  // null: nothing ever leaves, and a full pool says so
   Part<MergePart> merge;
+  Part<PlacePart> place;
   const Codec* codec = nullptr;
   Observe observe = Observe::frame;
   bool tied = false;      // the heads of a layer keep the same tokens: their scores are averaged
+  bool bias = false;      // a slot that stands for c tokens draws the attention of c: its logits grow by ln c
   int window = 0;         // rows of the observation window
   float fade = 1;         // what a frame leaves of the running sums
   Needs needs = 0;        // of all parts together
@@ -78,9 +70,10 @@ struct PolicyRow {
 };
 [[nodiscard]] std::span<const PolicyRow> named_policies() noexcept;
 
-// "recent", or by hand: "layers=entropy heads=adaptive:0.2 score=window:32 select=top:sink=4,recent=1f
-// merge=average codec=f16 observe=frame". A key left out takes the part in use by `recent`. Errors: usage, naming
-// the word; the hint lists what there is, the nearest spelling first.
+// "recent"; or by hand, words apart by commas or blanks: "layers=equal, score=h2o(fade=0.9),
+// select=top(sink=4, recent=50%), merge=average"; or a name and what shall be different: "recent, codec=f16".
+// A part left out is the first of its kind in the catalogue. Errors: usage, naming the word; the hint lists
+// what there is, the nearest spelling first.
 [[nodiscard]] Result<Policy> parse_policy(std::string_view text);
 
 }  // namespace shrike::kv

@@ -4,7 +4,6 @@
 
 #include <set>
 
-#include "core/kv/parts/parts.hpp"
 #include "tests/core/kv_fixture.hpp"
 #include "tests/support/isas.hpp"
 
@@ -57,7 +56,7 @@ void expect_sound(const Memory& memory) {
 Policy named(std::string_view name) { return parse_policy(name).value(); }
 
 TEST(Memory, recent_keeps_the_pinned_and_whole_newest_frames_for_ever) {
-  Fixture f(small_shape(), 1, 32, 1, false, 1, best());
+  Fixture f(small_shape(), 1, 32, 1, 0, 1, best());
   const Policy policy = named("recent");
   ASSERT_EQ(f.memory.make_room(7, policy), Room::ok);
   f.append(7, kNoFrame, kPinned);
@@ -93,7 +92,7 @@ TEST(Memory, recent_keeps_the_pinned_and_whole_newest_frames_for_ever) {
 }
 
 TEST(Memory, full_refuses_and_changes_nothing) {
-  Fixture f(small_shape(), 1, 32, 1, false, 2, best());
+  Fixture f(small_shape(), 1, 32, 1, 0, 2, best());
   const Policy policy = named("full");
   int n_frames = 0;
   while (f.memory.make_room(29, policy) == Room::ok) {
@@ -110,7 +109,7 @@ TEST(Memory, full_refuses_and_changes_nothing) {
 }
 
 TEST(Memory, roll_back_restores_every_table_and_the_pool) {
-  Fixture f(small_shape(), 1, 32, 1, false, 3, best());
+  Fixture f(small_shape(), 1, 32, 1, 0, 3, best());
   f.append(30, 0);
   const auto before = f.slots(1, 1);
   const int n_free = f.memory.pool().n_free();
@@ -137,7 +136,7 @@ TEST(Memory, the_smallest_pool_that_blocks_min_promises_takes_a_frame_at_every_t
       Memory::Shape shape = small_shape();
       shape.n_ctx = 512;
       shape.n_blocks = Memory::blocks_min(shape, pinned, frame);
-      Fixture f(shape, 1, 32, 1, false, 4, best());
+      Fixture f(shape, 1, 32, 1, 0, 4, best());
       const Policy policy = named("recent");
       ASSERT_EQ(f.memory.make_room(pinned, policy), Room::ok);
       f.append(pinned, kNoFrame, kPinned);
@@ -164,7 +163,7 @@ void score_noise(const Candidates& slots, const Args&, std::span<float> score) n
 }
 
 TEST(Memory, scattered_selections_that_differ_by_head_stay_sound_and_keep_their_keys) {
-  Fixture f(small_shape(), 1, 32, 1, false, 5, best());
+  Fixture f(small_shape(), 1, 32, 1, 0, 5, best());
   Policy policy = named("score=recency select=top");
   policy.score.run = score_noise;
   f.append(7, kNoFrame, kPinned);
@@ -194,7 +193,7 @@ TEST(Memory, scattered_selections_that_differ_by_head_stay_sound_and_keep_their_
 
 TEST(Memory, replay_gives_the_same_memory) {
   const auto run = [] {
-    Fixture f(small_shape(), 1, 32, 1, false, 6, best());
+    Fixture f(small_shape(), 1, 32, 1, 0, 6, best());
     const Policy policy = named("recent");
     f.append(7, kNoFrame, kPinned);
     for (int frame = 0; frame < 50; ++frame) {

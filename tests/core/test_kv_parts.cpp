@@ -3,7 +3,8 @@
 #include <numeric>
 #include <vector>
 
-#include "core/kv/parts/parts.hpp"
+#include "core/kv/catalogue.hpp"
+#include "core/kv/parts/share.hpp"
 #include "core/kv/policy.hpp"
 
 namespace shrike::kv {
@@ -13,7 +14,7 @@ TEST(Shares, are_conserved_and_differ_by_at_most_one) {
   for (int n : {1, 2, 3, 30})
     for (int total : {0, 1, 29, 30, 31, 1000}) {
       std::vector<int> out(static_cast<std::size_t>(n));
-      parts::layers_equal({}, {}, total, out);
+      parts::share_equally(total, out);
       EXPECT_EQ(std::accumulate(out.begin(), out.end(), 0), total);
       EXPECT_LE(*std::max_element(out.begin(), out.end()) - *std::min_element(out.begin(), out.end()), 1);
     }
@@ -44,13 +45,13 @@ TEST(SelectTop, keeps_exactly_the_budget_with_the_best_and_the_pinned) {
   s.add(kNoFrame, 2, kPinned);
   s.add(0, 6);
   const std::vector<float> score = {0, 0, 5, 1, 5, 3, 5, 2};
-  parts::select_top(s.candidates(), {}, score, 5, s.keep, s.order);
+  parts::select_top.run(s.candidates(), {}, score, 5, s.keep, s.order);
   EXPECT_EQ(s.keep, (std::vector<std::uint8_t>{1, 1, 1, 0, 1, 0, 1, 0}));
-  parts::select_top(s.candidates(), {}, score, 4, s.keep, s.order);
+  parts::select_top.run(s.candidates(), {}, score, 4, s.keep, s.order);
   EXPECT_EQ(s.keep, (std::vector<std::uint8_t>{1, 1, 1, 0, 1, 0, 0, 0})) << "of equal scores the older stays";
-  parts::select_top(s.candidates(), {}, score, 0, s.keep, s.order);
+  parts::select_top.run(s.candidates(), {}, score, 0, s.keep, s.order);
   EXPECT_EQ(s.n_kept(), 2);
-  parts::select_top(s.candidates(), {}, score, 100, s.keep, s.order);
+  parts::select_top.run(s.candidates(), {}, score, 100, s.keep, s.order);
   EXPECT_EQ(s.n_kept(), 8);
 }
 
@@ -61,40 +62,14 @@ TEST(SelectFrames, keeps_whole_frames_newest_first_and_stops_at_the_first_that_d
   s.add(1, 4);
   s.add(2, 3);
   std::vector<float> score(s.facts.size());
-  parts::score_recency(s.candidates(), {}, score);
-  parts::select_frames(s.candidates(), {}, score, 6, s.keep, s.order);
+  parts::score_recency.run(s.candidates(), {}, score);
+  parts::select_frames.run(s.candidates(), {}, score, 6, s.keep, s.order);
   EXPECT_EQ(s.keep, (std::vector<std::uint8_t>{1, 1, 0, 0, 0, 0, 0, 1, 1, 1}))
       << "frame 0 would fit, but 1 comes first";
-  parts::select_frames(s.candidates(), {}, score, 9, s.keep, s.order);
+  parts::select_frames.run(s.candidates(), {}, score, 9, s.keep, s.order);
   EXPECT_EQ(s.n_kept(), 9);
-  parts::select_frames(s.candidates(), {}, score, 1, s.keep, s.order);
+  parts::select_frames.run(s.candidates(), {}, score, 1, s.keep, s.order);
   EXPECT_EQ(s.n_kept(), 2) << "the pinned stay over any budget";
-}
-
-TEST(Policy, names_and_compositions_are_understood) {
-  EXPECT_TRUE(parse_policy("recent").value().evicts());
-  EXPECT_FALSE(parse_policy("full").value().evicts());
-  EXPECT_EQ(parse_policy(" score=recency  select=top ").value().select.run, parts::select_top);
-  for (const PolicyRow& row : named_policies()) EXPECT_TRUE(parse_policy(row.name)) << row.name;
-}
-
-TEST(Policy, the_composition_shown_for_recent_is_recent) {
-  const Policy by_name = parse_policy("recent").value();
-  const Policy by_hand = parse_policy(named_policies()[0].composition).value();
-  EXPECT_EQ(by_name.layers.run, by_hand.layers.run);
-  EXPECT_EQ(by_name.heads.run, by_hand.heads.run);
-  EXPECT_EQ(by_name.score.run, by_hand.score.run);
-  EXPECT_EQ(by_name.select.run, by_hand.select.run);
-  EXPECT_EQ(by_name.merge.run, by_hand.merge.run);
-}
-
-TEST(Policy, unknown_words_are_named) {
-  for (const char* text : {"", "  ", "meda2", "score=magic", "colour=red", "select="}) {
-    const Result<Policy> policy = parse_policy(text);
-    ASSERT_FALSE(policy) << text;
-    EXPECT_EQ(policy.error().code, Code::usage);
-  }
-  EXPECT_EQ(parse_policy("score=magic").error().subject, "score=magic");
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/kv/policy.hpp"
+#include "core/kv/part.hpp"
 
 namespace shrike::kv::parts {
 
@@ -50,7 +50,8 @@ struct Better {
   }
 };
 
-// keep[i] = 1 for the best `left` of those with keep[i] == 0 that `among` allows. Returns how many were taken.
+// keep[i] = 1 for the best `left` of those with keep[i] == 0 that `among` allows. Returns how many were
+// taken.
 template <class Among>
 int take_best(std::span<const float> score, int left, std::span<std::uint8_t> keep,
               std::span<std::int32_t> order, Among among) noexcept {

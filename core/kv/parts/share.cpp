@@ -79,9 +79,33 @@ void share(int total, std::span<const double> weight, std::span<const int> lo, s
       real[i] = sum_lo == 0 ? 0 : static_cast<double>(total) * lo[i] / sum_lo;
     return round_up(total, real, std::span<const int>(zero, n), lo, out);
   }
-  for (std::size_t i = 0; i < n; ++i) w[i] = sum > 0 ? w[i] / sum * total : 1.0;
+  // A weight of nothing still fills up when all others are full.
+  for (std::size_t i = 0; i < n; ++i) w[i] = sum > 0 ? w[i] / sum * total + 1e-9 : 1.0;
   pour(total, w, lo, hi, real);
   round_up(total, real, lo, hi, out);
+}
+
+void share_layers(const Overview& all, int total, const double* weight, std::span<int> out,
+                  std::span<const int> floors) noexcept {
+  int lo[kSharesMax] = {}, hi[kSharesMax] = {};
+  for (std::size_t layer = 0; layer < out.size(); ++layer)
+    for (int head = 0; head < all.n_kv_heads; ++head) {
+      const std::size_t t = all.table(static_cast<int>(layer), head);
+      lo[layer] += all.least(t);
+      hi[layer] += all.n_slots[t];
+    }
+  for (std::size_t layer = 0; layer < floors.size(); ++layer)
+    lo[layer] = std::clamp(floors[layer], lo[layer], hi[layer]);
+  share(total, {weight, out.size()}, {lo, out.size()}, {hi, out.size()}, out);
+}
+
+void share_heads(const Overview& all, int layer, int total, const double* weight,
+                 std::span<int> out) noexcept {
+  int lo[kSharesMax] = {};
+  for (std::size_t head = 0; head < out.size(); ++head)
+    lo[head] = all.least(all.table(layer, static_cast<int>(head)));
+  share(total, {weight, out.size()}, {lo, out.size()}, all.n_slots.subspan(all.table(layer, 0), out.size()),
+        out);
 }
 
 }  // namespace shrike::kv::parts
