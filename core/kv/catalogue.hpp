@@ -7,18 +7,52 @@
 
 // Every part there is: the one list. A row is the name of an object in a file of core/kv/parts/; the first
 // row of a kind is used where a composition names none.
-#define SHRIKE_KV_SCHEDULES(row) row(when_full) row(when_every)
-#define SHRIKE_KV_SCORES(row)                                                                   \
-  row(score_recency) row(score_h2o) row(score_mean) row(score_snapkv) row(score_snapkv_average) \
-      row(score_tova) row(score_knorm) row(score_keydiff) row(score_meda)
+// clang-format off
+#define SHRIKE_KV_SCHEDULES(row) \
+  row(when_full)                 \
+  row(when_every)
+
+#define SHRIKE_KV_SCORES(row) \
+  row(score_recency)          \
+  row(score_h2o)              \
+  row(score_mean)             \
+  row(score_snapkv)           \
+  row(score_snapkv_average)   \
+  row(score_tova)             \
+  row(score_knorm)            \
+  row(score_keydiff)          \
+  row(score_meda)
+
 #define SHRIKE_KV_LAYERS(row) \
-  row(layers_equal) row(layers_entropy) row(layers_entropy_paper) row(layers_pyramid)
-#define SHRIKE_KV_HEADS(row) row(heads_equal) row(heads_tied) row(heads_adakv)
-#define SHRIKE_KV_SELECTS(row) row(select_frames) row(select_top) row(select_all)
+  row(layers_equal)           \
+  row(layers_entropy)         \
+  row(layers_entropy_paper)   \
+  row(layers_pyramid)
+
+#define SHRIKE_KV_HEADS(row) \
+  row(heads_equal)           \
+  row(heads_tied)            \
+  row(heads_adakv)
+
+#define SHRIKE_KV_SELECTS(row) \
+  row(select_frames)           \
+  row(select_top)              \
+  row(select_all)
+
 #define SHRIKE_KV_MERGES(row) \
-  row(merge_drop) row(merge_average) row(merge_pivot) row(merge_weighted) row(merge_weighted_paper)
-#define SHRIKE_KV_PLACES(row) row(place_close) row(place_keep)
-#define SHRIKE_KV_CODECS(row) row(codec_f16)
+  row(merge_drop)             \
+  row(merge_average)          \
+  row(merge_pivot)            \
+  row(merge_weighted)         \
+  row(merge_weighted_paper)
+
+#define SHRIKE_KV_PLACES(row) \
+  row(place_close)            \
+  row(place_keep)
+
+#define SHRIKE_KV_CODECS(row) \
+  row(codec_f16)
+// clang-format on
 
 namespace shrike::kv {
 namespace parts {

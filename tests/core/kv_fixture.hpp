@@ -1,9 +1,11 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
-#include <cstring>
 #include <memory>
 #include <random>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -184,5 +186,30 @@ class Fixture {
   std::vector<std::unique_ptr<float[]>> buffers_;
   Arena measure_, arena_;
 };
+
+// What must hold after every event, whatever the policy.
+inline void expect_sound(const Memory& memory) {
+  std::set<std::uint32_t> blocks;
+  int n_used = 0;
+  for (int layer = 0; layer < memory.shape().n_layers; ++layer)
+    for (int head = 0; head < memory.shape().n_kv_heads; ++head) {
+      int last = -1;
+      for (const BlockRef& ref : memory.table(layer, head)) {
+        ++n_used;
+        EXPECT_TRUE(blocks.insert(ref.block).second) << "block twice";
+        EXPECT_GT(ref.n_live(), 0);
+        for (int slot = ref.first; slot < ref.end; ++slot) {
+          const SlotFacts& facts = memory.pool().facts(ref.block, slot);
+          EXPECT_LE(facts.offset, Memory::kOffsetMax);
+          const int position = ref.base + facts.offset;
+          EXPECT_GT(position, last) << "order";
+          last = position;
+        }
+      }
+      EXPECT_LT(last, memory.next_position());
+    }
+  EXPECT_EQ(n_used + memory.pool().n_free(), memory.pool().n_blocks()) << "a block is lost";
+  EXPECT_LE(memory.next_position() + memory.shape().reserve, memory.shape().n_ctx);
+}
 
 }  // namespace shrike::kv::test
