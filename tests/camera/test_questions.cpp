@@ -193,7 +193,7 @@ std::string pattern(const Question& question) {
   std::string text = question.text;
   const auto cut_out = [&text](const std::string& part) {
     const std::size_t at = text.find(part);
-    if (at != std::string::npos) text.replace(at, part.size(), "%");
+    if (at != std::string::npos) text.replace(at, part.size(), 1, '%');
   };
   for (int i = 0; i < kThings; ++i)
     for (const char* article : {"a ", "an ", "the "}) cut_out(article + name(Thing::of(i)));
@@ -202,7 +202,7 @@ std::string pattern(const Question& question) {
     cut_out(std::string("the ") + word(static_cast<Shape>(i)));
   }
   for (int i = 0; i < kColours; ++i) cut_out(word(static_cast<Colour>(i)) + std::string(" things"));
-  if (const std::size_t colon = text.find(':'); colon != std::string::npos) text.replace(colon - 2, 5, "%");
+  if (const std::size_t colon = text.find(':'); colon != std::string::npos) text.replace(colon - 2, 5, 1, '%');
   return text;
 }
 
