@@ -1,9 +1,11 @@
 #!/bin/bash
-# training_smoke.sh SHRIKE: trains for a minute, and shows the product of it to the program. Skipped (77) without PyTorch.
+# training_smoke.sh SHRIKE: trains for a minute, and shows the product of it to the program. Skipped (77) without
+# PyTorch.
 set -euo pipefail
 shrike=$1
 train=$(dirname "$(readlink -f "$0")")/../../models/perch/train/train.sh
-/usr/bin/python3 -c 'import torch, numpy, PIL' 2>/dev/null || { echo "no PyTorch: toolchains/setup.sh --train"; exit 77; }
+/usr/bin/python3 -c 'import torch, numpy, PIL' 2>/dev/null ||
+  { echo "no PyTorch: toolchains/setup.sh --train"; exit 77; }
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 "$train" "$out" --smoke
