@@ -36,8 +36,8 @@ class Decoder {
 
   // Appends tokens.size() rows to the memory and runs them through all layers. The caller has made room.
   // want_rows: logits() may follow; without it the last layer stops when its keys and values are stored.
-  // look: null, or the memory absorbs what each layer shows. evidence: empty, one for all layers in turn, or one
-  // each.
+  // look: null, or the memory absorbs what each layer shows. evidence: empty, one for all layers in turn, or
+  // one each.
   void prefill(const Compute& compute, kv::Memory& memory, std::span<const kv::TokenFacts> tokens,
                bool want_rows, std::span<kv::Evidence> evidence, const kv::Look* look) noexcept;
   // Of row r of the last prefill; valid until the next call.

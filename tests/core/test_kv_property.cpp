@@ -209,7 +209,12 @@ class Play {
   Outcome outcome_;
 };
 
+// An emulator runs a hundredth as fast, a sanitizer a tenth.
+#ifdef SHRIKE_SLOW_MACHINE
+constexpr int kRounds = 15;
+#else
 constexpr int kRounds = 150;
+#endif
 
 // Every named policy once and many made up, on streams of their own.
 template <class Check>
