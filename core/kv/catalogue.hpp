@@ -10,7 +10,8 @@
 // clang-format off
 #define SHRIKE_KV_SCHEDULES(row) \
   row(when_full)                 \
-  row(when_every)
+  row(when_every)                \
+  row(when_review)
 
 #define SHRIKE_KV_SCORES(row) \
   row(score_recency)          \
@@ -37,7 +38,8 @@
 #define SHRIKE_KV_SELECTS(row) \
   row(select_frames)           \
   row(select_top)              \
-  row(select_all)
+  row(select_all)              \
+  row(select_release)
 
 #define SHRIKE_KV_MERGES(row) \
   row(merge_drop)             \

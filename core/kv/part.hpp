@@ -20,6 +20,7 @@ namespace shrike::kv {
 // threads. Budgets are slots.
 
 // Before every append: how many slots a table shall hold on average before n_new more come. kEnough: no need.
+// As many as it holds: all may stay, but the selector is asked whether it can do with less.
 struct Pressure {
   bool has_room = true;  // n_new tokens and the reserve fit as things are
   int n_new = 0;

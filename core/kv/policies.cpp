@@ -25,6 +25,8 @@ constexpr PolicyRow kPolicies[] = {
      "meda as printed, which loses slots"},
     {"meda+adakv", "score=snapkv, layers=entropy, heads=adakv, select=top, merge=average, observe=proxy",
      "shares by entropy over layers and by scores over heads; what leaves is merged"},
+    {"dbudgetkv", "when=review, score=h2o, select=release(recent=8)",
+     "h2o, and below the budget no more than the newest row needs"},
 };
 
 }  // namespace
