@@ -28,7 +28,9 @@
   row(layers_equal)           \
   row(layers_entropy)         \
   row(layers_entropy_paper)   \
-  row(layers_pyramid)
+  row(layers_pyramid)         \
+  row(layers_dynamic)         \
+  row(layers_dynamic_paper)
 
 #define SHRIKE_KV_HEADS(row) \
   row(heads_equal)           \

@@ -27,6 +27,10 @@ constexpr PolicyRow kPolicies[] = {
      "shares by entropy over layers and by scores over heads; what leaves is merged"},
     {"dbudgetkv", "when=review, score=h2o, select=release(recent=8)",
      "h2o, and below the budget no more than the newest row needs"},
+    {"dynamickv", "score=snapkv(window=8), layers=dynamic, select=top, observe=proxy",
+     "snapkv, more for layers that have more of the best scores"},
+    {"dynamickv-paper", "score=snapkv(window=8), layers=dynamic-paper, select=top, observe=proxy",
+     "dynamickv as printed, which loses slots"},
 };
 
 }  // namespace
