@@ -30,7 +30,8 @@
   row(layers_entropy_paper)   \
   row(layers_pyramid)         \
   row(layers_dynamic)         \
-  row(layers_dynamic_paper)
+  row(layers_dynamic_paper)   \
+  row(layers_prefix)
 
 #define SHRIKE_KV_HEADS(row) \
   row(heads_equal)           \

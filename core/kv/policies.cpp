@@ -31,6 +31,8 @@ constexpr PolicyRow kPolicies[] = {
      "snapkv, more for layers that have more of the best scores"},
     {"dynamickv-paper", "score=snapkv(window=8), layers=dynamic-paper, select=top, observe=proxy",
      "dynamickv as printed, which loses slots"},
+    {"prefixkv", "score=h2o, layers=prefix, heads=tied, select=top(sink=1, recent=1)",
+     "h2o, every layer keeping the same part of its attention"},
 };
 
 }  // namespace
