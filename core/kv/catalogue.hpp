@@ -42,7 +42,9 @@
   row(select_frames)           \
   row(select_top)              \
   row(select_all)              \
-  row(select_release)
+  row(select_release)          \
+  row(select_quota)            \
+  row(select_quota_paper)
 
 #define SHRIKE_KV_MERGES(row) \
   row(merge_drop)             \

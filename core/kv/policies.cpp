@@ -33,6 +33,10 @@ constexpr PolicyRow kPolicies[] = {
      "dynamickv as printed, which loses slots"},
     {"prefixkv", "score=h2o, layers=prefix, heads=tied, select=top(sink=1, recent=1)",
      "h2o, every layer keeping the same part of its attention"},
+    {"csp", "score=snapkv(pool=1), select=quota, observe=proxy",
+     "half what its own modality attends to, half what the other does"},
+    {"csp-paper", "score=snapkv(pool=1), select=quota-paper, observe=proxy",
+     "what both modalities attend to, which loses slots"},
 };
 
 }  // namespace
