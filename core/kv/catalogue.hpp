@@ -22,7 +22,8 @@
   row(score_tova)             \
   row(score_knorm)            \
   row(score_keydiff)          \
-  row(score_meda)
+  row(score_meda)             \
+  row(score_fastgen)
 
 #define SHRIKE_KV_LAYERS(row) \
   row(layers_equal)           \
@@ -36,7 +37,9 @@
 #define SHRIKE_KV_HEADS(row) \
   row(heads_equal)           \
   row(heads_tied)            \
-  row(heads_adakv)
+  row(heads_adakv)           \
+  row(heads_ladder)          \
+  row(heads_ladder_paper)
 
 #define SHRIKE_KV_SELECTS(row) \
   row(select_frames)           \

@@ -37,6 +37,9 @@ constexpr PolicyRow kPolicies[] = {
      "half what its own modality attends to, half what the other does"},
     {"csp-paper", "score=snapkv(pool=1), select=quota-paper, observe=proxy",
      "what both modalities attend to, which loses slots"},
+    {"fastgen", "score=fastgen, heads=ladder, select=top", "each head by the cheapest rule that does for it"},
+    {"fastgen-paper", "score=fastgen, heads=ladder-paper, select=top",
+     "the same, and no slot more than that"},
 };
 
 }  // namespace
