@@ -47,7 +47,8 @@
   row(select_all)              \
   row(select_release)          \
   row(select_quota)            \
-  row(select_quota_paper)
+  row(select_quota_paper)      \
+  row(select_pools)
 
 #define SHRIKE_KV_MERGES(row) \
   row(merge_drop)             \

@@ -40,6 +40,11 @@ constexpr PolicyRow kPolicies[] = {
     {"fastgen", "score=fastgen, heads=ladder, select=top", "each head by the cheapest rule that does for it"},
     {"fastgen-paper", "score=fastgen, heads=ladder-paper, select=top",
      "the same, and no slot more than that"},
+    {"scope", "score=tova, select=pools",
+     "a choice for ever of the first, and a sliding one of what follows"},
+    {"scope-adaptive", "score=tova, select=pools(grow=64)", "the same, the sliding one growing with time"},
+    {"scope-discontinuous", "when=every(frames=8), score=tova, select=pools(grow=64)",
+     "the same, chosen after every few frames"},
 };
 
 }  // namespace
