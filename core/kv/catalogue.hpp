@@ -23,7 +23,8 @@
   row(score_knorm)            \
   row(score_keydiff)          \
   row(score_meda)             \
-  row(score_fastgen)
+  row(score_fastgen)          \
+  row(score_corm)
 
 #define SHRIKE_KV_LAYERS(row) \
   row(layers_equal)           \
@@ -48,7 +49,8 @@
   row(select_release)          \
   row(select_quota)            \
   row(select_quota_paper)      \
-  row(select_pools)
+  row(select_pools)            \
+  row(select_above)
 
 #define SHRIKE_KV_MERGES(row) \
   row(merge_drop)             \

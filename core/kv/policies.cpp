@@ -45,6 +45,9 @@ constexpr PolicyRow kPolicies[] = {
     {"scope-adaptive", "score=tova, select=pools(grow=64)", "the same, the sliding one growing with time"},
     {"scope-discontinuous", "when=every(frames=8), score=tova, select=pools(grow=64)",
      "the same, chosen after every few frames"},
+    {"corm", "score=corm, select=top(recent=50%)", "half the newest, half what most rows attended to"},
+    {"corm-paper", "when=review, score=corm, select=above(recent=256)",
+     "the newest, and what any row attended to, which may be little"},
 };
 
 }  // namespace
