@@ -57,7 +57,8 @@
   row(merge_average)          \
   row(merge_pivot)            \
   row(merge_weighted)         \
-  row(merge_weighted_paper)
+  row(merge_weighted_paper)   \
+  row(merge_position)
 
 #define SHRIKE_KV_PLACES(row) \
   row(place_close)            \

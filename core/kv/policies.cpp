@@ -48,6 +48,10 @@ constexpr PolicyRow kPolicies[] = {
     {"corm", "score=corm, select=top(recent=50%)", "half the newest, half what most rows attended to"},
     {"corm-paper", "when=review, score=corm, select=above(recent=256)",
      "the newest, and what any row attended to, which may be little"},
+    {"elastic-cache", "score=h2o, heads=tied, select=top(sink=1, recent=1), merge=position",
+     "h2o, what leaves merged into its neighbour"},
+    {"elastic-cache-paper", "score=h2o, heads=tied, select=pools(first=90%, recent=100%), merge=position",
+     "a choice for ever, its rest merged into neighbours; then the newest"},
 };
 
 }  // namespace
