@@ -10,7 +10,8 @@
 // clang-format off
 #define SHRIKE_KV_SCHEDULES(row) \
   row(when_full)                 \
-  row(when_every)
+  row(when_every)                \
+  row(when_review)
 
 #define SHRIKE_KV_SCORES(row) \
   row(score_recency)          \
@@ -21,30 +22,43 @@
   row(score_tova)             \
   row(score_knorm)            \
   row(score_keydiff)          \
-  row(score_meda)
+  row(score_meda)             \
+  row(score_fastgen)          \
+  row(score_corm)
 
 #define SHRIKE_KV_LAYERS(row) \
   row(layers_equal)           \
   row(layers_entropy)         \
   row(layers_entropy_paper)   \
-  row(layers_pyramid)
+  row(layers_pyramid)         \
+  row(layers_dynamic)         \
+  row(layers_dynamic_paper)   \
+  row(layers_prefix)
 
 #define SHRIKE_KV_HEADS(row) \
   row(heads_equal)           \
   row(heads_tied)            \
-  row(heads_adakv)
+  row(heads_adakv)           \
+  row(heads_ladder)          \
+  row(heads_ladder_paper)
 
 #define SHRIKE_KV_SELECTS(row) \
   row(select_frames)           \
   row(select_top)              \
-  row(select_all)
+  row(select_all)              \
+  row(select_release)          \
+  row(select_quota)            \
+  row(select_quota_paper)      \
+  row(select_pools)            \
+  row(select_above)
 
 #define SHRIKE_KV_MERGES(row) \
   row(merge_drop)             \
   row(merge_average)          \
   row(merge_pivot)            \
   row(merge_weighted)         \
-  row(merge_weighted_paper)
+  row(merge_weighted_paper)   \
+  row(merge_position)
 
 #define SHRIKE_KV_PLACES(row) \
   row(place_close)            \

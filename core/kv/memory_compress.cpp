@@ -29,7 +29,7 @@ Room Memory::make_room(int n_new, const Policy& policy) noexcept {
   const int n_held = before / shape_.n_tables();
   const int n_max = std::max(0, stream_tokens_max(shape_) - n_new);
   const int wanted = policy.when.run({fits, n_new, n_held, n_max, n_frames_since_}, policy.when.args);
-  if (fits && (wanted == kEnough || wanted >= n_held)) return Room::ok;
+  if (fits && (wanted == kEnough || wanted > n_held)) return Room::ok;
 
   Room room = Room::full;
   // Less and less may stay, for what holes and half-used blocks cost; a policy that keeps whole frames fits
