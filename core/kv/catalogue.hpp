@@ -21,7 +21,8 @@
   row(score_tova)             \
   row(score_knorm)            \
   row(score_keydiff)          \
-  row(score_meda)
+  row(score_meda)             \
+  row(score_random)
 
 #define SHRIKE_KV_LAYERS(row) \
   row(layers_equal)           \

@@ -25,6 +25,7 @@ constexpr PolicyRow kPolicies[] = {
      "meda as printed, which loses slots"},
     {"meda+adakv", "score=snapkv, layers=entropy, heads=adakv, select=top, merge=average, observe=proxy",
      "shares by entropy over layers and by scores over heads; what leaves is merged"},
+    {"random", "score=random, select=top", "image tokens by lot: what a method has to beat"},
 };
 
 }  // namespace
