@@ -22,7 +22,9 @@
   row(score_knorm)            \
   row(score_keydiff)          \
   row(score_meda)             \
-  row(score_random)
+  row(score_random)           \
+  row(score_change)           \
+  row(score_vnorm)
 
 #define SHRIKE_KV_LAYERS(row) \
   row(layers_equal)           \
@@ -38,7 +40,8 @@
 #define SHRIKE_KV_SELECTS(row) \
   row(select_frames)           \
   row(select_top)              \
-  row(select_all)
+  row(select_all)              \
+  row(select_change)
 
 #define SHRIKE_KV_MERGES(row) \
   row(merge_drop)             \

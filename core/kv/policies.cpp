@@ -26,6 +26,8 @@ constexpr PolicyRow kPolicies[] = {
     {"meda+adakv", "score=snapkv, layers=entropy, heads=adakv, select=top, merge=average, observe=proxy",
      "shares by entropy over layers and by scores over heads; what leaves is merged"},
     {"random", "score=random, select=top", "image tokens by lot: what a method has to beat"},
+    {"infinipot-v", "when=full(low=75), score=vnorm, select=change(share=50%, recent=25%)",
+     "the newest frames, what changed since, and long values"},
 };
 
 }  // namespace
