@@ -24,7 +24,8 @@
   row(score_meda)             \
   row(score_random)           \
   row(score_change)           \
-  row(score_vnorm)
+  row(score_vnorm)            \
+  row(score_vision)
 
 #define SHRIKE_KV_LAYERS(row) \
   row(layers_equal)           \
@@ -41,7 +42,8 @@
   row(select_frames)           \
   row(select_top)              \
   row(select_all)              \
-  row(select_change)
+  row(select_change)           \
+  row(select_buckets)
 
 #define SHRIKE_KV_MERGES(row) \
   row(merge_drop)             \

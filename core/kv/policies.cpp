@@ -28,6 +28,8 @@ constexpr PolicyRow kPolicies[] = {
     {"random", "score=random, select=top", "image tokens by lot: what a method has to beat"},
     {"infinipot-v", "when=full(low=75), score=vnorm, select=change(share=50%, recent=25%)",
      "the newest frames, what changed since, and long values"},
+    {"livevlm", "score=vision, select=buckets",
+     "what images look at, with something of every stretch of time"},
 };
 
 }  // namespace
