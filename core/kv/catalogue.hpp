@@ -43,14 +43,16 @@
   row(select_top)              \
   row(select_all)              \
   row(select_change)           \
-  row(select_buckets)
+  row(select_buckets)          \
+  row(select_prototypes)
 
 #define SHRIKE_KV_MERGES(row) \
   row(merge_drop)             \
   row(merge_average)          \
   row(merge_pivot)            \
   row(merge_weighted)         \
-  row(merge_weighted_paper)
+  row(merge_weighted_paper)   \
+  row(merge_prototype)
 
 #define SHRIKE_KV_PLACES(row) \
   row(place_close)            \

@@ -30,6 +30,8 @@ constexpr PolicyRow kPolicies[] = {
      "the newest frames, what changed since, and long values"},
     {"livevlm", "score=vision, select=buckets",
      "what images look at, with something of every stretch of time"},
+    {"streammem", "score=snapkv(pool=1), select=prototypes, merge=prototype, observe=proxy",
+     "what the words around a question attend to; the rest of a frame becomes one slot"},
 };
 
 }  // namespace
