@@ -32,6 +32,10 @@ constexpr PolicyRow kPolicies[] = {
      "what images look at, with something of every stretch of time"},
     {"streammem", "score=snapkv(pool=1), select=prototypes, merge=prototype, observe=proxy",
      "what the words around a question attend to; the rest of a frame becomes one slot"},
+    {"look-m", "score=meda, select=top(recent=50%), merge=pivot",
+     "text before images; what leaves is merged"},
+    {"look-m-paper", "score=meda, select=top(recent=50%), merge=pivot(least=-1)",
+     "look-m as printed, which merges opposites as well"},
 };
 
 }  // namespace
