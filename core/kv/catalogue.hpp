@@ -44,7 +44,8 @@
   row(select_all)              \
   row(select_change)           \
   row(select_buckets)          \
-  row(select_prototypes)
+  row(select_prototypes)       \
+  row(select_runs)
 
 #define SHRIKE_KV_MERGES(row) \
   row(merge_drop)             \
@@ -52,7 +53,9 @@
   row(merge_pivot)            \
   row(merge_weighted)         \
   row(merge_weighted_paper)   \
-  row(merge_prototype)
+  row(merge_prototype)        \
+  row(merge_runs)             \
+  row(merge_runs_paper)
 
 #define SHRIKE_KV_PLACES(row) \
   row(place_close)            \

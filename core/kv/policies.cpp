@@ -36,6 +36,9 @@ constexpr PolicyRow kPolicies[] = {
      "text before images; what leaves is merged"},
     {"look-m-paper", "score=meda, select=top(recent=50%), merge=pivot(least=-1)",
      "look-m as printed, which merges opposites as well"},
+    {"kvmerger", "score=h2o, select=runs, merge=runs", "runs of similar neighbours become one slot each"},
+    {"kvmerger-paper", "score=h2o, select=runs, merge=runs-paper(least=-1)",
+     "kvmerger as printed, whose values grow with the run"},
 };
 
 }  // namespace
