@@ -25,7 +25,8 @@
   row(score_random)           \
   row(score_change)           \
   row(score_vnorm)            \
-  row(score_vision)
+  row(score_vision)           \
+  row(score_expected)
 
 #define SHRIKE_KV_LAYERS(row) \
   row(layers_equal)           \

@@ -39,6 +39,8 @@ constexpr PolicyRow kPolicies[] = {
     {"kvmerger", "score=h2o, select=runs, merge=runs", "runs of similar neighbours become one slot each"},
     {"kvmerger-paper", "score=h2o, select=runs, merge=runs-paper(least=-1)",
      "kvmerger as printed, whose values grow with the run"},
+    {"expected-attention", "score=expected, select=top(sink=4)",
+     "what queries like those so far will attend to"},
 };
 
 }  // namespace
