@@ -32,7 +32,9 @@
   row(layers_equal)           \
   row(layers_entropy)         \
   row(layers_entropy_paper)   \
-  row(layers_pyramid)
+  row(layers_pyramid)         \
+  row(layers_variance)        \
+  row(layers_variance_paper)
 
 #define SHRIKE_KV_HEADS(row) \
   row(heads_equal)           \
@@ -56,7 +58,8 @@
   row(merge_weighted_paper)   \
   row(merge_prototype)        \
   row(merge_runs)             \
-  row(merge_runs_paper)
+  row(merge_runs_paper)       \
+  row(merge_threshold)
 
 #define SHRIKE_KV_PLACES(row) \
   row(place_close)            \

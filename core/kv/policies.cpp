@@ -41,6 +41,10 @@ constexpr PolicyRow kPolicies[] = {
      "kvmerger as printed, whose values grow with the run"},
     {"expected-attention", "score=expected, select=top(sink=4)",
      "what queries like those so far will attend to"},
+    {"d2o", "score=h2o, layers=variance, select=top(sink=4, recent=50%), merge=threshold",
+     "more for layers with even scores; what is similar enough is merged"},
+    {"d2o-paper", "score=h2o, layers=variance-paper, select=top(sink=4, recent=50%), merge=threshold",
+     "d2o with shares as printed, which loses slots"},
 };
 
 }  // namespace
