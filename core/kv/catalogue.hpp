@@ -59,7 +59,9 @@
   row(merge_prototype)        \
   row(merge_runs)             \
   row(merge_runs_paper)       \
-  row(merge_threshold)
+  row(merge_threshold)        \
+  row(merge_cam)              \
+  row(merge_cam_paper)
 
 #define SHRIKE_KV_PLACES(row) \
   row(place_close)            \

@@ -45,6 +45,10 @@ constexpr PolicyRow kPolicies[] = {
      "more for layers with even scores; what is similar enough is merged"},
     {"d2o-paper", "score=h2o, layers=variance-paper, select=top(sink=4, recent=50%), merge=threshold",
      "d2o with shares as printed, which loses slots"},
+    {"cam", "score=h2o, select=top(sink=4, recent=50%), merge=cam",
+     "h2o; values of what leaves are averaged into those that follow"},
+    {"cam-paper", "score=h2o, select=top(sink=4, recent=50%), merge=cam-paper",
+     "cam as printed, whose values grow"},
 };
 
 }  // namespace
