@@ -24,7 +24,12 @@
   row(score_keydiff)          \
   row(score_meda)             \
   row(score_fastgen)          \
-  row(score_corm)
+  row(score_corm)             \
+  row(score_random)           \
+  row(score_change)           \
+  row(score_vnorm)            \
+  row(score_vision)           \
+  row(score_expected)
 
 #define SHRIKE_KV_LAYERS(row) \
   row(layers_equal)           \
@@ -33,7 +38,9 @@
   row(layers_pyramid)         \
   row(layers_dynamic)         \
   row(layers_dynamic_paper)   \
-  row(layers_prefix)
+  row(layers_prefix)          \
+  row(layers_variance)        \
+  row(layers_variance_paper)
 
 #define SHRIKE_KV_HEADS(row) \
   row(heads_equal)           \
@@ -50,7 +57,11 @@
   row(select_quota)            \
   row(select_quota_paper)      \
   row(select_pools)            \
-  row(select_above)
+  row(select_above)            \
+  row(select_change)           \
+  row(select_buckets)          \
+  row(select_prototypes)       \
+  row(select_runs)
 
 #define SHRIKE_KV_MERGES(row) \
   row(merge_drop)             \
@@ -58,7 +69,13 @@
   row(merge_pivot)            \
   row(merge_weighted)         \
   row(merge_weighted_paper)   \
-  row(merge_position)
+  row(merge_position)         \
+  row(merge_prototype)        \
+  row(merge_runs)             \
+  row(merge_runs_paper)       \
+  row(merge_threshold)        \
+  row(merge_cam)              \
+  row(merge_cam_paper)
 
 #define SHRIKE_KV_PLACES(row) \
   row(place_close)            \

@@ -40,7 +40,8 @@ using LayersPart = void (*)(const Overview& all, const Args& args, int total, st
 using HeadsPart = void (*)(const Overview& all, int layer, const Args& args, int total,
                            std::span<int> out) noexcept;
 // keep[i] = 1 for at most max(budget, pinned) slots, every pinned one among them; 2: stays and is frozen,
-// which pins it from now on. Of equal scores the older slot stays. `order` is scratch, [n].
+// which pins it from now on; kKeepApart: stays, and no merge touches it. Of equal scores the older slot
+// stays. `order` is scratch, [n].
 using SelectPart = void (*)(const Candidates& slots, const Args& args, std::span<const float> score,
                             int budget, std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept;
 // Folds what leaves into what stays. Null: what leaves, leaves.

@@ -55,7 +55,7 @@ void match(const Merging& m, float least) noexcept {
     float best = least;
     for (int j = 0; j < n; ++j) {
       const float cosine = row[j] * inverse[j];
-      if (m.keep[static_cast<std::size_t>(j)] == 0 || m.slots.pinned(j)) continue;
+      if (!m.receives(j)) continue;
       if (target < 0 ? cosine < best : cosine <= best) continue;
       best = cosine;
       target = j;
