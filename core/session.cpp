@@ -20,7 +20,9 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
 }
 
 Session::Session(std::unique_ptr<Runtime> runtime)
-    : runtime_(std::move(runtime)), frames_(runtime_->held_frames()) {}
+    : runtime_(std::move(runtime)),
+      frames_(runtime_->held_frames()),
+      standing_question_(runtime_->options().standing_question) {}
 
 void Session::reset() noexcept {
   runtime_->memory().reset();
@@ -34,9 +36,25 @@ void Session::reset() noexcept {
 kv::Room Session::append(int n_tokens, const float* image_rows) noexcept {
   const kv::Room room = runtime_->memory().make_room(n_tokens, runtime_->policy());
   if (room == kv::Room::full) return room;
-  runtime_->run(runtime_->prompt_buffer().first(static_cast<std::size_t>(n_tokens)), image_rows, false);
+  runtime_->run(runtime_->prompt_buffer().first(static_cast<std::size_t>(n_tokens)), image_rows, false,
+                Shown::stream);
   stats_.n_tokens_in += n_tokens;
   return room;
+}
+
+// Shows the memory a question's rows, as what they attend to is what is worth keeping: the standing question,
+// or the words that stand around any. In the room that is kept for asking, and rolled back like it.
+void Session::observe() noexcept {
+  Runtime& r = *runtime_;
+  if (!opened_) return;
+  const bool standing = r.policy().observe == kv::Observe::question;
+  const int room = r.plan().ask_tokens_max - r.plan().answer_tokens_max;
+  int n = r.prompt().question(standing ? std::string_view(standing_question_) : "", r.prompt_buffer());
+  if (n < 0 || n > room) n = r.prompt().question("", r.prompt_buffer());
+  if (n <= 0 || n > room) return;
+  r.memory().mark();
+  r.run(r.prompt_buffer().first(static_cast<std::size_t>(n)), nullptr, false, Shown::window);
+  r.memory().roll_back();
 }
 
 SeeResult Session::see(double seconds) noexcept {
@@ -51,7 +69,11 @@ SeeResult Session::see(double seconds) noexcept {
   const std::int64_t encoded = monotonic_ns();
   result.encode_ns = encoded - start;
 
-  const int n_tokens = r.prompt().frame(seconds, next_frame_, r.prompt_buffer());
+  int n_tokens = r.prompt().frame(seconds, next_frame_, r.prompt_buffer());
+  if (r.policy().observe != kv::Observe::frame && !r.memory().has_room(n_tokens)) {
+    observe();
+    n_tokens = r.prompt().frame(seconds, next_frame_, r.prompt_buffer());
+  }
   const kv::Room room = append(n_tokens, image_rows);
   result.prefill_ns = monotonic_ns() - encoded;
   ++stats_.n_frames_seen;
@@ -156,7 +178,7 @@ int Session::answer(AskResult& result, AnswerCallback callback, void* context) n
 SessionStats Session::stats() const noexcept {
   SessionStats stats = stats_;
   const kv::Memory& memory = runtime_->memory();
-  stats.tokens_held = memory.n_live(0, 0);
+  stats.tokens_held = memory.n_live_mean();
   stats.tokens_max = runtime_->plan().stream_tokens_max;
   stats.n_tokens_evicted = memory.n_evicted();
   stats.frames_held = n_frames_;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "core/runtime.hpp"
@@ -43,8 +44,8 @@ struct SessionStats {
   std::int64_t n_questions = 0;
   std::int64_t n_tokens_in = 0;  // every position that went through the decoder as a prompt or a frame
   std::int64_t n_tokens_out = 0;
-  std::int64_t n_tokens_evicted = 0;  // of the stream, in one head of one layer
-  int tokens_held = 0;                // of the stream, now
+  std::int64_t n_tokens_evicted = 0;  // of the stream, in a head of a layer on average
+  int tokens_held = 0;                // of the stream, now, likewise
   int tokens_max = 0;                 // the most that the stream may hold
   int frames_held = 0;                // frames of which at least one token is held
   double oldest_frame_seconds = 0;    // of those; 0 when none is held
@@ -96,6 +97,7 @@ class Session {
   explicit Session(std::unique_ptr<Runtime> runtime);
   kv::Room append(int n_tokens, const float* image_rows) noexcept;
   void forget_lost_frames() noexcept;
+  void observe() noexcept;
   int answer(AskResult& result, AnswerCallback callback, void* context) noexcept;
 
   std::unique_ptr<Runtime> runtime_;
@@ -103,6 +105,7 @@ class Session {
   int n_frames_ = 0;
   std::int32_t next_frame_ = 0;
   bool opened_ = false;  // the opening words are in the memory
+  std::string standing_question_;
   SessionStats stats_;
 };
 
