@@ -4,7 +4,7 @@
     models/perch/convert.py WEIGHTS_DIR --type f16 --out models/perch
     models/perch/convert.py WEIGHTS_DIR --type f32 --out /tmp/perch
 
-WEIGHTS_DIR holds weights.npz and tokenizer.json. Needs python3 and numpy.
+WEIGHTS_DIR holds weights.npz, tokenizer.json and config.json. Needs python3 and numpy.
 """
 import argparse
 import json
@@ -15,10 +15,9 @@ import numpy as np
 
 import gguf
 
-HEADS, KV_HEADS, HEAD_DIM = 4, 2, 64
-VISION_HEADS, PATCH, IMAGE, SHUFFLE = 4, 8, 64, 2
-# Training saw streams of up to 32 frames, about 940 positions; beyond 1,024 nothing is known of the model.
-CONTEXT = 1024
+# What weights.npz came with before there was a config.json.
+PROTOTYPE = dict(heads=4, kv_heads=2, head_dim=64, rope_base=10000.0, context=1024, vision_heads=4, patch=8, image=64,
+                 shuffle=2, intro="User: Watch the camera.", fps=0.5)
 
 
 def neighbours(weight, heads):
@@ -27,7 +26,7 @@ def neighbours(weight, heads):
     return weight.reshape(heads, 2, rows // heads // 2, cols).swapaxes(1, 2).reshape(rows, cols)
 
 
-def text_file(w, tokenizer, kind, name):
+def text_file(w, tokenizer, config, kind, name):
     vocab, specials = tokenizer["vocab"], tokenizer["specials"]
     layers = 1 + max(int(k.split(".")[3]) for k in w if k.startswith("model.text_model.layers."))
     embed = w["model.text_model.embed_tokens.weight"]
@@ -35,11 +34,13 @@ def text_file(w, tokenizer, kind, name):
         "general.architecture": "llama", "general.type": "model", "general.name": name,
         "general.license": "MIT", "general.file_type": {gguf.F32: 0, gguf.F16: 1, gguf.Q8_0: 7}[kind],
         "general.quantization_version": 2,
-        "llama.block_count": layers, "llama.context_length": CONTEXT, "llama.embedding_length": embed.shape[1],
+        "llama.block_count": layers, "llama.context_length": config["context"],
+        "llama.embedding_length": embed.shape[1],
         "llama.feed_forward_length": w["model.text_model.layers.0.mlp.gate_proj.weight"].shape[0],
-        "llama.attention.head_count": HEADS, "llama.attention.head_count_kv": KV_HEADS,
-        "llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.rope.dimension_count": HEAD_DIM,
-        "llama.rope.freq_base": 10000.0, "llama.vocab_size": len(vocab),
+        "llama.attention.head_count": config["heads"], "llama.attention.head_count_kv": config["kv_heads"],
+        "llama.attention.key_length": config["head_dim"], "llama.attention.value_length": config["head_dim"],
+        "llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.rope.dimension_count": config["head_dim"],
+        "llama.rope.freq_base": config["rope_base"], "llama.vocab_size": len(vocab),
         "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "smollm", "tokenizer.ggml.tokens": vocab,
         "tokenizer.ggml.token_type": [3 if i < len(specials) else 1 for i in range(len(vocab))],
         "tokenizer.ggml.merges": [m if isinstance(m, str) else " ".join(m) for m in tokenizer["merges"]],
@@ -47,15 +48,17 @@ def text_file(w, tokenizer, kind, name):
         "tokenizer.ggml.eos_token_id": vocab.index("<end_of_utterance>"),
         "tokenizer.ggml.padding_token_id": vocab.index("<|im_end|>"),
         "tokenizer.ggml.add_bos_token": False,
-        "shrike.prompt.intro": "User: Watch the camera.", "shrike.video.fps": 0.5,
+        "shrike.prompt.intro": config["intro"], "shrike.video.fps": config["fps"],
     }
+    if "frame" in config:
+        keys["shrike.prompt.frame"] = config["frame"]
     tensors = [("token_embd.weight", embed, kind), ("output_norm.weight", w["model.text_model.norm.weight"], gguf.F32)]
     for n in range(layers):
         hf = lambda part: w[f"model.text_model.layers.{n}.{part}.weight"]
         tensors += [
             (f"blk.{n}.attn_norm.weight", hf("input_layernorm"), gguf.F32),
-            (f"blk.{n}.attn_q.weight", neighbours(hf("self_attn.q_proj"), HEADS), kind),
-            (f"blk.{n}.attn_k.weight", neighbours(hf("self_attn.k_proj"), KV_HEADS), kind),
+            (f"blk.{n}.attn_q.weight", neighbours(hf("self_attn.q_proj"), config["heads"]), kind),
+            (f"blk.{n}.attn_k.weight", neighbours(hf("self_attn.k_proj"), config["kv_heads"]), kind),
             (f"blk.{n}.attn_v.weight", hf("self_attn.v_proj"), kind),
             (f"blk.{n}.attn_output.weight", hf("self_attn.o_proj"), kind),
             (f"blk.{n}.ffn_norm.weight", hf("post_attention_layernorm"), gguf.F32),
@@ -66,7 +69,7 @@ def text_file(w, tokenizer, kind, name):
     return keys, tensors
 
 
-def vision_file(w, kind, name):
+def vision_file(w, config, kind, name):
     stem = "model.vision_model."
     layers = 1 + max(int(k.split(".")[4]) for k in w if k.startswith(stem + "encoder.layers."))
     patch = w[stem + "embeddings.patch_embedding.weight"]
@@ -75,12 +78,12 @@ def vision_file(w, kind, name):
         "general.architecture": "clip", "general.type": "mmproj", "general.name": "mmproj-" + name,
         "general.license": "MIT", "general.file_type": {gguf.F32: 0, gguf.F16: 1, gguf.Q8_0: 7}[kind],
         "clip.has_vision_encoder": True, "clip.projector_type": "idefics3", "clip.use_gelu": True,
-        "clip.vision.image_size": IMAGE, "clip.vision.patch_size": PATCH,
+        "clip.vision.image_size": config["image"], "clip.vision.patch_size": config["patch"],
         "clip.vision.embedding_length": patch.shape[0],
         "clip.vision.feed_forward_length": w[stem + "encoder.layers.0.mlp.fc1.weight"].shape[0],
-        "clip.vision.block_count": layers, "clip.vision.attention.head_count": VISION_HEADS,
+        "clip.vision.block_count": layers, "clip.vision.attention.head_count": config["vision_heads"],
         "clip.vision.attention.layer_norm_epsilon": 1e-6, "clip.vision.projection_dim": projector.shape[0],
-        "clip.vision.projector.scale_factor": SHUFFLE, "clip.vision.preproc_image_size": IMAGE,
+        "clip.vision.projector.scale_factor": config["shuffle"], "clip.vision.preproc_image_size": config["image"],
         "clip.vision.image_mean": [0.5, 0.5, 0.5], "clip.vision.image_std": [0.5, 0.5, 0.5],
     }
     tensors = [
@@ -111,12 +114,14 @@ def main():
     try:
         weights = np.load(args.weights_dir / "weights.npz")
         tokenizer = json.loads((args.weights_dir / "tokenizer.json").read_text())
+        beside = args.weights_dir / "config.json"
+        config = json.loads(beside.read_text()) if beside.exists() else PROTOTYPE
         args.out.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         sys.exit(f"convert.py: {error}")
     w = {name: weights[name] for name in weights.files}
     kind = {"f32": gguf.F32, "f16": gguf.F16, "q8_0": gguf.Q8_0}[args.type]
-    files = {"": text_file(w, tokenizer, kind, "perch"), "mmproj-": vision_file(w, kind, "perch")}
+    files = {"": text_file(w, tokenizer, config, kind, "perch"), "mmproj-": vision_file(w, config, kind, "perch")}
     for prefix, (keys, tensors) in files.items():
         path = args.out / f"{prefix}perch-{args.type}.gguf"
         gguf.write(path, keys, tensors)

@@ -35,8 +35,7 @@ std::string stream_path(const std::string& folder, int stream) {
 }
 
 // u8 [frames][side][side][3] at the model's own size: no resampling.
-void show(Session& session, const Npy& frames, int frame, double seconds) {
-  const ImageInput image = session.image_input();
+void show(const Npy& frames, int frame, const ImageInput& image) {
   ASSERT_EQ(frames.shape[1], image.side);
   const int n = image.side * image.side;
   const std::uint8_t* pixels =
@@ -44,7 +43,6 @@ void show(Session& session, const Npy& frames, int frame, double seconds) {
   for (int c = 0; c < 3; ++c)
     for (int i = 0; i < n; ++i)
       image.planes[c * n + i] = static_cast<float>(pixels[3 * i + c]) * image.scale[c] + image.shift[c];
-  ASSERT_NE(session.see(seconds).status, See::memory_full);
 }
 
 struct Score {
@@ -59,7 +57,8 @@ Score ask_all(const SessionOptions& options, const std::string& folder) {
     const Npy frames = read_npy(stream_path(folder, stream["stream"])).value();
     session->reset();
     for (int frame = 0; frame < frames.shape[0]; ++frame) {
-      show(*session, frames, frame, stream["seconds"][static_cast<std::size_t>(frame)]);
+      show(frames, frame, session->image_input());
+      EXPECT_NE(session->see(stream["seconds"][static_cast<std::size_t>(frame)]).status, See::memory_full);
       for (const json& q : stream["questions"]) {
         if (q["after_frame"] != frame) continue;
         const std::string got = answer(*session, q["question"].get<std::string>());
@@ -94,15 +93,8 @@ TEST_P(Perch, sees_the_image_tokens_of_the_reference) {
   auto runtime = Runtime::open(options("f16")).value();
   const Npy frames = read_npy(stream_path(kHere, 1)).value();
   const Npy expected = read_npy(kHere + "embd_stream_01.npy").value();  // [8][16][256]
-  const int n = 64 * 64;
   for (int frame = 0; frame < 8; ++frame) {
-    const ImageInput image = runtime->image_input();
-    for (int c = 0; c < 3; ++c)
-      for (int i = 0; i < n; ++i)
-        image.planes[c * n + i] =
-            static_cast<float>(frames.u8[static_cast<std::size_t>((frame * n + i) * 3 + c)]) *
-                image.scale[c] +
-            image.shift[c];
+    show(frames, frame, runtime->image_input());
     const float* rows = runtime->encode_image();
     const float* want = expected.f32.data() + frame * 16 * 256;
     float range = 0, worst = 0;
@@ -141,15 +133,8 @@ TEST_P(Perch, gives_the_logits_of_the_reference) {
       runtime->run(runtime->prompt_buffer().first(static_cast<std::size_t>(n)), rows, logits);
     };
     run(runtime->prompt().opening(runtime->prompt_buffer()), nullptr, false);
-    const int n = 64 * 64;
     for (int frame = 0; frame < 8; ++frame) {
-      const ImageInput image = runtime->image_input();
-      for (int c = 0; c < 3; ++c)
-        for (int i = 0; i < n; ++i)
-          image.planes[c * n + i] =
-              static_cast<float>(frames.u8[static_cast<std::size_t>((frame * n + i) * 3 + c)]) *
-                  image.scale[c] +
-              image.shift[c];
+      show(frames, frame, runtime->image_input());
       const float* rows = runtime->encode_image();
       run(runtime->prompt().frame(2.0 * frame, frame, runtime->prompt_buffer()), rows, false);
     }

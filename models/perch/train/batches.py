@@ -9,6 +9,7 @@ import pictures as pixels
 import world
 
 INTRO = "User: Watch the camera."
+FRAME = "\n{time}{image}"
 IMAGE_TOKENS = 4
 FPS = [2.0, 1.0, 0.5, 0.25]
 
@@ -36,7 +37,7 @@ def intro(tokenizer):
 
 
 def clock_tokens(tokenizer, seconds):
-    return tokenizer.encode("\n" + world.clock(seconds))
+    return tokenizer.encode(FRAME.removesuffix("{image}").format(time=world.clock(seconds)))
 
 
 def later(text, seconds):

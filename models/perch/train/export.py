@@ -1,7 +1,16 @@
 """Weights under the names that Hugging Face's Idefics3 has for them."""
-import numpy as np
+import json
 
+import numpy as np
+import torch
+
+import batches
+import vision
+from perch import SHAPE
 from vision import PATCH
+
+CONTEXT = 1312  # positions of the longest lesson: 128 frames and a question
+FPS = 0.5       # of a video that nobody says more about; all rates from 1/4 to 2 were seen
 
 TEXT = {"q_proj": "self_attn.q_proj", "k_proj": "self_attn.k_proj", "v_proj": "self_attn.v_proj",
         "o_proj": "self_attn.o_proj", "gate_proj": "mlp.gate_proj", "up_proj": "mlp.up_proj",
@@ -10,28 +19,42 @@ VISION = {"ln1": "layer_norm1", "ln2": "layer_norm2", "q": "self_attn.q_proj", "
           "v": "self_attn.v_proj", "o": "self_attn.out_proj", "up": "mlp.fc1", "down": "mlp.fc2"}
 
 
-def weights(model, path):
-    out = {}
+def names(model):
+    """Pairs of a name there and the parameter or buffer here."""
     for name, tensor in model.decoder.state_dict().items():
         part = name.split(".")
         if part[0] == "layers":
             part = ["layers", part[1], TEXT.get(part[2], part[2]), part[3]]
         else:
             part[0] = {"embed": "embed_tokens"}.get(part[0], part[0])
-        out["model.text_model." + ".".join(part)] = tensor
+        yield "model.text_model." + ".".join(part), tensor
     stem = "model.vision_model."
     for name, tensor in model.eye.state_dict().items():
         part = name.split(".")
         if part[0] == "layers":
-            out[stem + ".".join(["encoder.layers", part[1], VISION[part[2]], part[3]])] = tensor
+            yield stem + ".".join(["encoder.layers", part[1], VISION[part[2]], part[3]]), tensor
         elif name == "patch.weight":
-            out[stem + "embeddings.patch_embedding.weight"] = tensor.view(-1, 3, PATCH, PATCH)
+            yield stem + "embeddings.patch_embedding.weight", tensor.view(-1, 3, PATCH, PATCH)
         elif name == "patch.bias":
-            out[stem + "embeddings.patch_embedding.bias"] = tensor
+            yield stem + "embeddings.patch_embedding.bias", tensor
         elif name == "position":
-            out[stem + "embeddings.position_embedding.weight"] = tensor
+            yield stem + "embeddings.position_embedding.weight", tensor
         elif part[0] == "post_ln":
-            out[stem + "post_layernorm." + part[1]] = tensor
+            yield stem + "post_layernorm." + part[1], tensor
         else:
-            out["model.connector.modality_projection.proj.weight"] = tensor
-    np.savez(path, **{name: tensor.numpy().astype(np.float32) for name, tensor in out.items()})
+            yield "model.connector.modality_projection.proj.weight", tensor
+
+
+def weights(model, folder):
+    """weights.npz, and in config.json what a reader of them must know."""
+    np.savez(folder / "weights.npz", **{name: tensor.numpy().astype(np.float32) for name, tensor in names(model)})
+    config = dict(heads=SHAPE["heads"], kv_heads=SHAPE["kv_heads"], head_dim=SHAPE["head_dim"], rope_base=10000.0,
+                  context=CONTEXT, vision_heads=vision.HEADS, patch=vision.PATCH, image=vision.IMAGE,
+                  shuffle=vision.SHUFFLE, intro=batches.INTRO, frame=batches.FRAME, fps=FPS)
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+
+
+def load(model, path):
+    stored = np.load(path)
+    for name, tensor in names(model):
+        tensor.copy_(torch.from_numpy(stored[name]))

@@ -46,11 +46,12 @@ class Perch(nn.Module):
     def cuts(self, frames, clock):
         return len(self.intro) + frames * (clock.shape[2] + batches.IMAGE_TOKENS)
 
-    def losses(self, batch, image):
+    def losses(self, batch, image, keep=None):
         """Cross-entropy per answer token, and which whole answers are right when each token is given the true ones
         before it (what greedy decoding gives, as the first wrong token makes the answer wrong)."""
         clock, questions = torch.from_numpy(batch.clock), torch.from_numpy(batch.questions)
-        hidden = self.decoder(self.stream(clock, image), questions, self.cuts(torch.from_numpy(batch.frames), clock))
+        cuts = self.cuts(torch.from_numpy(batch.frames), clock)
+        hidden = self.decoder(self.stream(clock, image), questions, cuts, keep)
         at = torch.arange(questions.shape[-1] - 1)
         answer, length = torch.from_numpy(batch.answer), torch.from_numpy(batch.length)
         asked = (at >= answer[..., None] - 1) & (at < length[..., None] - 1)

@@ -232,7 +232,7 @@ def main():
         join = Stage("join", args.out, steps["join"], dict(decoder=model.decoder, vision=vision, heads=heads), 0.001,
                      0.0003)
         learn_together(join, model, heads, tokenizer, every)
-        export.weights(model, args.out / "weights.npz")
+        export.weights(model, args.out)
         print(f"{args.out / 'weights.npz'} is ready: evaluate.py measures it, convert.py makes the GGUF pair")
 
 
