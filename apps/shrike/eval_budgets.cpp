@@ -29,7 +29,7 @@ std::int64_t EvalBudget::of(std::int64_t full_bytes) const noexcept {
 
 Result<std::vector<EvalBudget>> parse_budgets(std::string_view list) {
   std::vector<EvalBudget> budgets;
-  for (const std::string& text : split_at_commas(list)) {
+  for (const std::string& text : split_at(list, ',')) {
     EvalBudget budget{text};
     if (const std::optional<double> percent = parse_percent(text)) {
       if (!(*percent >= 0.1 && *percent <= 100))
@@ -58,13 +58,13 @@ double smallest_percent(std::int64_t bytes, std::int64_t full_bytes) noexcept {
   return std::ceil(static_cast<double>(bytes) / static_cast<double>(full_bytes) * 1000) / 10;
 }
 
-std::vector<std::string> split_at_commas(std::string_view list) {
+std::vector<std::string> split_at(std::string_view list, char mark) {
   std::vector<std::string> parts;
   for (;;) {
-    const std::size_t comma = list.find(',');
-    parts.emplace_back(list.substr(0, comma));
-    if (comma == list.npos) return parts;
-    list.remove_prefix(comma + 1);
+    const std::size_t end = list.find(mark);
+    parts.emplace_back(list.substr(0, end));
+    if (end == list.npos) return parts;
+    list.remove_prefix(end + 1);
   }
 }
 

@@ -26,7 +26,7 @@ struct EvalBudget {
 // The smallest share in tenths of a percent that gives at least `bytes` of `full_bytes`.
 [[nodiscard]] double smallest_percent(std::int64_t bytes, std::int64_t full_bytes) noexcept;
 
-// What stands between commas; nothing between two of them is an empty part.
-[[nodiscard]] std::vector<std::string> split_at_commas(std::string_view list);
+// What stands between the marks; nothing between two of them is an empty part.
+[[nodiscard]] std::vector<std::string> split_at(std::string_view list, char mark);
 
 }  // namespace shrike::cli

@@ -50,9 +50,11 @@ class Worker {
     options.kv_budget_bytes = 0;
     SHRIKE_TRY(encoder_session_, Session::open(options));
     const synthetic::WorldOptions& world = o_.streams.front().world;
-    encoder_ = std::make_unique<StreamEncoder>(*encoder_session_, world.width, world.height, o_.filter);
+    encoder_ = std::make_unique<StreamEncoder>(*encoder_session_, world.width, world.height);
     return ok();
   }
+
+  const kv::Memory::Shape& shape() const { return encoder_session_->runtime().memory().shape(); }
 
   // watched[track] is what came of stream `s` there.
   Status run(std::size_t s, std::vector<EvalWatched>& watched, EncodedStream& encoded) {
@@ -87,9 +89,9 @@ class Worker {
         return Error{Code::does_not_fit, "are more than the model has positions for", "--frames",
                      static_cast<std::int64_t>(encoded.seconds.size()), static_cast<std::int64_t>(k)};
       out.see_ns.push_back(seen.prefill_ns);
+      out.kv_bytes = std::max(out.kv_bytes, kv_bytes(*session));
     }
     out.done = true;
-    out.kv_bytes = kv_bytes(*session);
     out.live = live_slots(session->runtime().memory());
     for (const EvalMode mode : o_.modes) out.asked.push_back(ask(*session, stream, mode));
     return ok();
@@ -98,6 +100,7 @@ class Worker {
   // What is rolled back leaves nothing behind, so the modes that roll back come first.
   static EvalAsked ask(Session& session, const EvalStream& stream, EvalMode mode) {
     EvalAsked asked;
+    asked.kv_bytes = kv_bytes(session);
     for (const synthetic::Question& question : stream.questions) {
       if (stop_asked()) break;
       EvalAnswer answer;
@@ -116,8 +119,8 @@ class Worker {
       answer.right = is_right(answer.text, question.answer);
       answer.ns_per_token = result.decode_ns / std::max(result.answer_tokens, 1);
       asked.answers.push_back(std::move(answer));
+      asked.kv_bytes = std::max(asked.kv_bytes, kv_bytes(session));
     }
-    asked.kv_bytes = kv_bytes(session);
     return asked;
   }
 
@@ -168,6 +171,10 @@ class Crew {
     }
     const std::lock_guard lock(mutex_);
     if (!status && !failed_) failed_ = status.error();
+    if (status) {  // the same in every worker
+      outcome_.n_layers = worker.shape().n_layers;
+      outcome_.n_kv_heads = worker.shape().n_kv_heads;
+    }
     if (--n_at_work_ == 0) ended_.notify_all();
   }
 

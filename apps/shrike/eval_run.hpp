@@ -25,9 +25,9 @@ struct EvalTrack {
 };
 
 struct EvalOptions {
-  SessionOptions session;  // model, rooms for asking, kernels; policy, budget and threads are set for each track
+  SessionOptions
+      session;  // model, rooms for asking, kernels; policy, budget and threads are set for each track
   std::size_t full_budget_bytes = 0;  // in which a whole stream and its turns fit
-  Filter filter = Filter::lanczos;
   std::vector<EvalStream> streams;
   std::vector<EvalTrack> tracks;  // the first one is `full`, which the others are measured by
   std::vector<EvalMode> modes;
@@ -41,22 +41,22 @@ struct EvalAnswer {
   std::int64_t ns_per_token = 0;
 };
 struct EvalAsked {
-  std::vector<EvalAnswer> answers;      // as the questions of the stream
-  std::int64_t kv_bytes = 0;            // in use when all is asked
-  std::int64_t too_small_for = 0;       // the budget that a turn needs; 0: there was room
+  std::vector<EvalAnswer> answers;  // as the questions of the stream, or the first ones of them
+  std::int64_t kv_bytes = 0;        // in use at most, as the pool counts
+  std::int64_t too_small_for = 0;   // the budget that a turn needs; 0: there was room
 };
 struct EvalWatched {
-  bool done = false;                    // to the end of the stream
-  std::int64_t too_small_for = 0;       // the budget that is needed; 0: it was enough
+  bool done = false;               // to the end of the stream
+  std::int64_t too_small_for = 0;  // the budget that is needed; 0: it was enough
   std::int64_t budget_bytes = 0;
-  std::int64_t kv_bytes = 0;            // in use at the end of the stream
-  std::vector<std::int64_t> see_ns;     // per frame, encoding left out
-  std::vector<int> live;                // [n_layers][n_kv_heads] slots at the end of the stream
-  std::vector<EvalAsked> asked;         // per mode
+  std::int64_t kv_bytes = 0;         // in use at most, as the pool counts
+  std::vector<std::int64_t> see_ns;  // per frame, encoding left out
+  std::vector<int> live;             // [n_layers][n_kv_heads] slots at the end of the stream
+  std::vector<EvalAsked> asked;      // per mode
 };
 struct EvalOutcome {
   std::vector<std::vector<EvalWatched>> tracks;  // [track][stream]
-  std::vector<std::int64_t> encode_ns;
+  std::vector<std::int64_t> encode_ns;           // of every frame of every stream
   int n_layers = 0, n_kv_heads = 0;
   bool interrupted = false;
 };

@@ -11,7 +11,8 @@ namespace shrike::cli {
 namespace {
 
 constexpr std::size_t kAlignment = 64;  // of a preprocessor's memory
-constexpr int kAnswerSpare = 4;         // tokens: the end, and another spelling of the same words
+constexpr Filter kFilter = Filter::lanczos;
+constexpr int kAnswerSpare = 4;  // tokens: the end, and another spelling of the same words
 
 std::string_view trimmed(std::string_view text) noexcept {
   constexpr std::string_view kSpace = " \t\r\n\f\v";
@@ -27,7 +28,8 @@ std::vector<EvalStream> make_streams(const synthetic::WorldOptions& first, int n
     streams[i].world = first;
     streams[i].world.seed += i;
     const synthetic::World world(streams[i].world);
-    streams[i].questions = synthetic::ask_about(world, world.n_frames() - 1, n_questions, streams[i].world.seed);
+    streams[i].questions =
+        synthetic::ask_about(world, world.n_frames() - 1, n_questions, streams[i].world.seed);
   }
   return streams;
 }
@@ -57,15 +59,14 @@ Result<AskingRoom> asking_room(const std::vector<EvalStream>& streams, const Ses
   const auto n_answer = [&](std::string_view text) {
     return runtime.tokenizer().encode(" " + std::string(text), Special::as_text, tokens);
   };
-  AskingRoom room{1, 1, 0};
-  const int n_around = n_question("");
+  AskingRoom room{1, 1, n_question("")};
   for (const EvalStream& stream : streams) {
     int n_asked = 0;
     for (const synthetic::Question& q : stream.questions) {
       const int n = n_question(q.text);
       if (n < 0) return Error{Code::does_not_fit, "is a question of too many tokens for this model", q.text};
       n_asked += n;
-      room.question = std::max(room.question, n - n_around);
+      room.question = std::max(room.question, n - room.around);
       room.answer = std::max(room.answer, n_answer(q.answer) + kAnswerSpare);
     }
     room.asked = std::max(room.asked, n_asked);
@@ -73,13 +74,13 @@ Result<AskingRoom> asking_room(const std::vector<EvalStream>& streams, const Ses
   return room;
 }
 
-StreamEncoder::StreamEncoder(Session& session, int width, int height, Filter filter)
+StreamEncoder::StreamEncoder(Session& session, int width, int height)
     : session_(session),
-      memory_(Preprocessor::bytes_needed(width, height, session.image_input().side, filter) + kAlignment) {
+      memory_(Preprocessor::bytes_needed(width, height, session.image_input().side, kFilter) + kAlignment) {
   std::byte* memory = memory_.data();
   memory += (kAlignment - reinterpret_cast<std::uintptr_t>(memory) % kAlignment) % kAlignment;
   preprocess_ = std::make_unique<Preprocessor>(session.runtime().kernels(), memory, width, height,
-                                               session.image_input().side, filter);
+                                               session.image_input().side, kFilter);
 }
 
 bool StreamEncoder::encode(const EvalStream& stream, EncodedStream& out) {

@@ -34,6 +34,7 @@ struct EvalStream {
 struct AskingRoom {
   int question = 0;  // the longest question, without the words around it
   int answer = 0;    // the longest right answer, its end, and some: who says more is wrong anyway
+  int around = 0;    // the words around a question
   int asked = 0;     // all questions of one stream together, with the words around them; the most of any
 };
 [[nodiscard]] Result<AskingRoom> asking_room(const std::vector<EvalStream>& streams, const Session& session);
@@ -54,7 +55,7 @@ struct EncodedStream {
 // unchanged.
 class StreamEncoder {
  public:
-  StreamEncoder(Session& session, int width, int height, Filter filter);
+  StreamEncoder(Session& session, int width, int height);
   // False: somebody asked for an end.
   [[nodiscard]] bool encode(const EvalStream& stream, EncodedStream& out);
 

@@ -93,7 +93,8 @@ Canvas draw_heat_map(const HeatMap& map) {
   if (map.panels.empty()) return canvas;
 
   const double width = kWidth - 2 * kMargin - kScaleWidth, height = kBottom - kTop;
-  const int n = static_cast<int>(map.panels.size()), n_columns = columns_of(map.panels.front(), n, width, height);
+  const int n = static_cast<int>(map.panels.size()),
+            n_columns = columns_of(map.panels.front(), n, width, height);
   const int n_rows = (n + n_columns - 1) / n_columns;
   const double panel_width = (width - kGap * (n_columns - 1)) / n_columns;
   const double panel_height = (height - kGap * (n_rows - 1)) / n_rows;
