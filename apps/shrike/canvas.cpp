@@ -71,16 +71,30 @@ void Canvas::line(double x0, double y0, double x1, double y1, double thickness, 
 
 void Canvas::disc(double x, double y, double radius, Rgb colour) { stroke(x, y, x, y, 2 * radius, colour); }
 
-void Canvas::text(double x, double y, std::string_view words, Rgb colour, int scale) {
-  double left = std::round(x);
+// Calls `dot(column, row)` for each dot of the words, counted from their left and top.
+template <class Dot>
+void Canvas::for_dots(std::string_view words, Dot&& dot) {
+  int left = 0;
   for (const char c : words) {
     const GlyphExtent extent = glyph_extent(c);
     for (int row = 0; row < kGlyphRows; ++row)
       for (int column = 0; column < extent.width; ++column)
-        if (glyph_dot(c, extent.first + column, row))
-          fill(left + column * scale, std::round(y) + row * scale, scale, scale, colour);
-    left += (extent.width + 1) * scale;
+        if (glyph_dot(c, extent.first + column, row)) dot(left + column, row);
+    left += extent.width + 1;
   }
+}
+
+void Canvas::text(double x, double y, std::string_view words, Rgb colour, int scale) {
+  for_dots(words, [&](int column, int row) {
+    fill(std::round(x) + column * scale, std::round(y) + row * scale, scale, scale, colour);
+  });
+}
+
+void Canvas::text_upwards(double x, double y, std::string_view words, Rgb colour, int scale) {
+  const double bottom = std::round(y + text_width(words, scale) / 2.0);
+  for_dots(words, [&](int column, int row) {
+    fill(std::round(x) + row * scale, bottom - (column + 1) * scale, scale, scale, colour);
+  });
 }
 
 void Canvas::text_centred(double x, double y, std::string_view words, Rgb colour, int scale) {

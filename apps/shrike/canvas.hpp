@@ -28,6 +28,8 @@ class Canvas {
   void text(double x, double y, std::string_view words, Rgb colour, int scale = 2);
   void text_centred(double x, double y, std::string_view words, Rgb colour, int scale = 2);
   void text_to(double right, double y, std::string_view words, Rgb colour, int scale = 2);
+  // Turned to be read from the right; its middle is y, its capitals begin at x.
+  void text_upwards(double x, double y, std::string_view words, Rgb colour, int scale = 2);
   [[nodiscard]] static int text_width(std::string_view words, int scale = 2) noexcept;
   [[nodiscard]] static int text_height(int scale = 2) noexcept;
 
@@ -36,6 +38,8 @@ class Canvas {
   std::span<const std::uint8_t> rgb() const noexcept { return rgb_; }  // [height][width][3]
 
  private:
+  template <class Dot>
+  static void for_dots(std::string_view words, Dot&& dot);
   void blend(int x, int y, Rgb colour, double opacity);
   void stroke(double x0, double y0, double x1, double y1, double thickness, Rgb colour);
 

@@ -42,8 +42,14 @@ constexpr std::array<Rgb, 10> kColours = {{{31, 97, 176},
                                            {132, 92, 72},
                                            {150, 150, 30},
                                            {90, 98, 112}}};
-Rgb colour_of(std::size_t line) { return kColours[line % kColours.size()]; }
-double dash_of(std::size_t line) { return line < kColours.size() ? 0 : kDash; }
+struct Pen {
+  Rgb colour;
+  double dash;
+};
+Pen pen_of(const std::vector<ChartLine>& lines, std::size_t i) {
+  if (lines[i].in_ink) return {kInk, 0};
+  return {kColours[i % kColours.size()], i < kColours.size() ? 0 : kDash};
+}
 
 // The range of shares on the axis, in tenths: all that is drawn, and not so narrow that noise looks like news.
 struct Range {
@@ -123,19 +129,20 @@ void draw_level(Canvas& canvas, const ChartLevel& level, const Plot& plot, bool 
   const double top = plot.y(level.high), bottom = plot.y(level.low);
   if (bottom > top) canvas.fill(plot.left, top, plot.right - plot.left, bottom - top, kBand);
   canvas.line(plot.left, y, plot.right, y, reference ? 2 : 1.5, reference ? kInk : kFaint, reference ? 0 : 3);
-  canvas.text(plot.left + 6, y - 20, level.name, reference ? kInk : kFaint);
+  canvas.text_to(plot.right - 6, y - 20, level.name, reference ? kInk : kFaint);
 }
 
 void draw_lines(Canvas& canvas, const ChartPanel& panel, const Plot& plot) {
   for (std::size_t i = 0; i < panel.lines.size(); ++i) {
     const std::vector<ChartPoint>& points = panel.lines[i].points;
+    const Pen pen = pen_of(panel.lines, i);
     for (std::size_t p = 1; p < points.size(); ++p)
       canvas.line(plot.x(points[p - 1].x), plot.y(points[p - 1].share), plot.x(points[p].x),
-                  plot.y(points[p].share), kLineWidth, colour_of(i), dash_of(i));
+                  plot.y(points[p].share), kLineWidth, pen.colour, pen.dash);
   }
   for (std::size_t i = 0; i < panel.lines.size(); ++i)  // above all lines
     for (const ChartPoint& point : panel.lines[i].points) {
-      canvas.disc(plot.x(point.x), plot.y(point.share), kDot, colour_of(i));
+      canvas.disc(plot.x(point.x), plot.y(point.share), kDot, pen_of(panel.lines, i).colour);
       if (point.hollow) canvas.disc(plot.x(point.x), plot.y(point.share), kDot - 2, kWhite);
     }
 }
@@ -148,8 +155,9 @@ void draw_legend(Canvas& canvas, const std::vector<ChartLine>& lines) {
       std::clamp((kBottom - kTop) / static_cast<double>(std::max<std::size_t>(n, 1)), kRowMin, kRowMax);
   for (std::size_t i = 0; i < n; ++i) {
     const double y = kTop + row * static_cast<double>(i);
-    canvas.line(left, y + 7, left + 30, y + 7, kLineWidth, colour_of(i), dash_of(i));
-    canvas.disc(left + 15, y + 7, kDot, colour_of(i));
+    const Pen pen = pen_of(lines, i);
+    canvas.line(left, y + 7, left + 30, y + 7, kLineWidth, pen.colour, pen.dash);
+    canvas.disc(left + 15, y + 7, kDot, pen.colour);
     canvas.text(left + 42, y, fitted(lines[i].name, kWidth - 16 - left - 42), kInk);
   }
   if (n < lines.size())
@@ -171,6 +179,7 @@ Canvas draw_chart(const Chart& chart) {
     if (panel.floor) draw_level(canvas, *panel.floor, plot, false);
     draw_lines(canvas, panel, plot);
   }
+  canvas.text_upwards(18, (kTop + kBottom) / 2, chart.y_label, kInk);
   if (!chart.panels.empty()) draw_legend(canvas, chart.panels.front().lines);
   return canvas;
 }

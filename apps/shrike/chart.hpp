@@ -16,6 +16,7 @@ struct ChartPoint {
 struct ChartLine {
   std::string name;
   std::vector<ChartPoint> points;  // ascending x
+  bool in_ink = false;             // black: what the coloured ones, which come first, are measured against
 };
 // What the lines are measured against: a level with the band that chance leaves around it.
 struct ChartLevel {

@@ -1,4 +1,5 @@
 #include "apps/shrike/errors.hpp"
+#include "apps/shrike/eval_answers.hpp"
 #include "apps/shrike/eval_files.hpp"
 #include "apps/shrike/eval_setup.hpp"
 #include "apps/shrike/eval_table.hpp"
@@ -37,7 +38,8 @@ int run(const EvalArguments& a) {
   else
     print_report(stdout, report);
   if (!a.out.empty())
-    if (const Status written = write_report(report, a.out); !written) return fail(written.error());
+    if (const Status written = write_report(report, answers_csv(*options, *outcome), a.out); !written)
+      return fail(written.error());
   return report.interrupted ? stop_code() : kOk;
 }
 
@@ -59,7 +61,8 @@ Run add_eval(CLI::App& app) {
   app.add_option("--questions", a->n_questions, "Questions a stream, at most")->capture_default_str();
   app.add_option("--seed", a->seed, "Of the first stream; the others have the next ones")
       ->capture_default_str();
-  app.add_option("-o,--out", a->out, "Folder for eval.csv, eval.json and pictures; made if it is not there");
+  app.add_option("-o,--out", a->out,
+                 "Folder for eval.csv, eval.json, answers.csv and pictures; made if it is not there");
   app.add_flag("--json", a->json, "One object per policy, budget and mode on stdout, one per line");
   app.add_flag("-q,--quiet", a->quiet, "No progress");
   add_file_options(app, a->model);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "apps/shrike/csv.hpp"
 #include "apps/shrike/eval_pictures.hpp"
 
 namespace shrike::cli {
@@ -28,14 +29,6 @@ void for_groups(const EvalCell& cell, Each&& each) {
   for (std::size_t i = 0; i < cell.kinds.size(); ++i)
     each("kind", synthetic::word(static_cast<synthetic::Kind>(i)), cell.kinds[i]);
   for (std::size_t i = 0; i < cell.ages.size(); ++i) each("age", age_word(static_cast<int>(i)), cell.ages[i]);
-}
-
-// As a field of a CSV line: a composition by hand has commas.
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\n") == text.npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + '"';
 }
 
 std::string number(double value) {
@@ -96,6 +89,8 @@ Json report_json(const EvalReport& report) {
     cells.push_back(std::move(object));
   }
   return {{"v", 1},
+          {"model", report.model},
+          {"seed", report.seed},
           {"streams", report.n_streams},
           {"frames", report.n_frames},
           {"questions", report.n_questions},
@@ -112,7 +107,7 @@ std::string report_csv(const EvalReport& report) {
       "policy,budget,mode,group,name,questions,right,accuracy,low,high,full_accuracy,budget_bytes,kv_bytes,"
       "full_kv_bytes,frame_ms,token_ms\n";
   for (const EvalCell& cell : report.cells) {
-    const std::string head = quoted(cell.policy) + ',' + cell.budget + ',' + word(cell.mode) + ',';
+    const std::string head = csv_field(cell.policy) + ',' + cell.budget + ',' + word(cell.mode) + ',';
     const std::string tail = std::to_string(cell.budget_bytes) + ',' + std::to_string(cell.kv_bytes) + ',' +
                              std::to_string(cell.full_kv_bytes) + ',' + number(cell.frame_ms) + ',' +
                              number(cell.token_ms) + '\n';
@@ -136,7 +131,8 @@ Status make_folder(const std::string& folder) {
   return Error{denied ? Code::permission : Code::io, "no folder that can be written to", folder};
 }
 
-Status write_report(const EvalReport& report, const std::string& folder) {
+Status write_report(const EvalReport& report, const std::string& answers, const std::string& folder) {
+  SHRIKE_TRY_VOID(write_file(folder + "/answers.csv", answers));
   SHRIKE_TRY_VOID(write_file(folder + "/eval.csv", report_csv(report)));
   SHRIKE_TRY_VOID(write_file(folder + "/eval.json", report_json(report).dump(1) + "\n"));
   for (const EvalPicture& picture : draw_report(report))

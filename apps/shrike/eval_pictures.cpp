@@ -14,11 +14,11 @@ namespace {
 
 constexpr double kSurely = 0.05;  // below this p a difference from `full` is more than chance
 
-// What is drawn again and again: who is in the report, in its order.
-std::vector<std::string> names(const EvalReport& report, std::string EvalCell::*name, bool full_too) {
+// What is drawn again and again, in the order of the report.
+std::vector<std::string> names(const EvalReport& report, std::string EvalCell::*name) {
   std::vector<std::string> out;
   for (const EvalCell& cell : report.cells)
-    if ((full_too || !cell.is_full) && std::find(out.begin(), out.end(), cell.*name) == out.end())
+    if (!cell.is_full && std::find(out.begin(), out.end(), cell.*name) == out.end())
       out.push_back(cell.*name);
   return out;
 }
@@ -37,6 +37,10 @@ const char* panel_title(EvalMode mode) {
 std::string size_text(const EvalReport& report) {
   return std::to_string(report.n_streams) + " streams of " + std::to_string(report.n_frames) + " frames, " +
          grouped(report.n_questions) + " questions";
+}
+
+std::string in_words(const std::string& budget) {
+  return budget.ends_with('%') ? "at " + budget + " of the full KV" : "in " + budget + " of KV";
 }
 
 double share_of_full(const EvalCell& cell) {
@@ -59,7 +63,7 @@ ChartLine budget_line(const EvalReport& report, EvalMode mode, const std::string
 ChartPanel budget_panel(const EvalReport& report, EvalMode mode) {
   ChartPanel panel;
   panel.title = panel_title(mode);
-  for (const std::string& policy : names(report, &EvalCell::policy, false))
+  for (const std::string& policy : names(report, &EvalCell::policy))
     panel.lines.push_back(budget_line(report, mode, policy));
   for (const EvalCell& cell : report.cells)
     if (cell.is_full && cell.mode == mode) {
@@ -73,8 +77,10 @@ ChartPanel budget_panel(const EvalReport& report, EvalMode mode) {
 Canvas draw_budgets(const EvalReport& report) {
   Chart chart;
   chart.title = "Accuracy against KV budget";
-  chart.subtitle = size_text(report) + "; band: 95% of full; ring: no surer than 95% to differ from full";
+  chart.subtitle =
+      size_text(report) + "; band: 95% interval of full; ring: may be as good as full (p > 0.05)";
   chart.x_label = "budget, share of the full KV";
+  chart.y_label = "answers right";
   for (const EvalCell& cell : report.cells) {
     const double x = cell.is_full ? 100 : share_of_full(cell);
     const auto there = [&](const ChartTick& tick) { return std::abs(tick.x - x) < 0.01 * x; };
@@ -92,7 +98,7 @@ Canvas draw_budgets(const EvalReport& report) {
 constexpr int kFirstAge = 1;  // class 0 needs nothing to be remembered
 
 ChartLine age_line(const EvalCell& cell) {
-  ChartLine line{cell.policy, {}};
+  ChartLine line{cell.policy, {}, cell.is_full};
   for (int klass = kFirstAge; klass < kAges; ++klass) {
     const Tally& tally = cell.ages[static_cast<std::size_t>(klass)].cell;
     if (tally.n > 0) line.points.push_back({std::exp2(klass), tally.share()});
@@ -100,11 +106,27 @@ ChartLine age_line(const EvalCell& cell) {
   return line;
 }
 
+ChartPanel age_panel(const EvalReport& report, EvalMode mode, const std::string& budget) {
+  ChartPanel panel;
+  panel.title = panel_title(mode);
+  for (const std::string& policy : names(report, &EvalCell::policy)) panel.lines.push_back({policy, {}});
+  ChartLine full;
+  for (const EvalCell& cell : report.cells) {
+    if (cell.mode != mode) continue;
+    if (cell.is_full) full = age_line(cell);
+    for (ChartLine& line : panel.lines)
+      if (cell.policy == line.name && cell.budget == budget) line = age_line(cell);
+  }
+  panel.lines.push_back(full);
+  return panel;
+}
+
 Canvas draw_ages(const EvalReport& report, const std::string& budget) {
   Chart chart;
-  chart.title = "Accuracy against age, at " + budget + " of the full KV";
+  chart.title = "Accuracy against age, " + in_words(budget);
   chart.subtitle = size_text(report);
   chart.x_label = "frames since it was in view";
+  chart.y_label = "answers right";
   for (int klass = kFirstAge; klass < kAges; ++klass) {
     const auto asked = [&](const EvalCell& cell) {
       return cell.ages[static_cast<std::size_t>(klass)].cell.n > 0;
@@ -112,18 +134,7 @@ Canvas draw_ages(const EvalReport& report, const std::string& budget) {
     if (std::any_of(report.cells.begin(), report.cells.end(), asked))
       chart.ticks.push_back({std::exp2(klass), age_word(klass)});
   }
-  for (const EvalMode mode : modes(report)) {
-    ChartPanel panel;
-    panel.title = panel_title(mode);
-    for (const std::string& policy : names(report, &EvalCell::policy, true)) {
-      ChartLine line{policy, {}};
-      for (const EvalCell& cell : report.cells)
-        if (cell.mode == mode && cell.policy == policy && (cell.is_full || cell.budget == budget))
-          line = age_line(cell);
-      panel.lines.push_back(line);
-    }
-    chart.panels.push_back(panel);
-  }
+  for (const EvalMode mode : modes(report)) chart.panels.push_back(age_panel(report, mode, budget));
   return draw_chart(chart);
 }
 
@@ -132,7 +143,7 @@ Canvas draw_ages(const EvalReport& report, const std::string& budget) {
 // How much each layer and head holds hangs on the stream alone, so one mode is enough.
 Canvas draw_slots(const EvalReport& report, const std::string& budget) {
   HeatMap map;
-  map.title = "Live slots by layer and head, at " + budget + " of the full KV";
+  map.title = "Live slots by layer and head, " + in_words(budget);
   map.subtitle = "mean of " + std::to_string(report.n_streams) + " streams of " +
                  std::to_string(report.n_frames) + " frames, at their end";
   map.row_name = "layers";
@@ -154,7 +165,7 @@ std::vector<EvalPicture> draw_report(const EvalReport& report) {
     pictures.push_back({name + ".png", png_bytes(canvas.width(), canvas.height(), canvas.rgb())});
   };
   add("accuracy", draw_budgets(report));
-  for (const std::string& budget : names(report, &EvalCell::budget, false)) {
+  for (const std::string& budget : names(report, &EvalCell::budget)) {
     const auto measured = [&](const EvalCell& cell) { return cell.budget == budget && cell.n_streams > 0; };
     if (std::none_of(report.cells.begin(), report.cells.end(), measured)) continue;
     const std::string name = budget.substr(0, budget.find('%'));

@@ -18,7 +18,7 @@ class Gathering {
  public:
   Gathering(const EvalTrack& track, EvalMode mode) {
     cell_.policy = track.policy;
-    cell_.budget = track.budget ? track.budget->text : "100%";
+    cell_.budget = track.text();
     cell_.mode = mode;
     cell_.is_full = !track.budget;
   }
@@ -94,7 +94,10 @@ const char* age_word(int klass) noexcept { return kAgeRows[klass].word; }
 
 EvalReport make_report(const EvalOptions& options, const EvalOutcome& outcome) {
   EvalReport report;
+  report.model = options.session.model_path;
+  report.seed = options.streams.front().world.seed;
   report.n_frames = options.streams.front().world.n_frames;
+  report.as_long_as_possible = options.as_long_as_possible;
   report.n_layers = outcome.n_layers;
   report.n_kv_heads = outcome.n_kv_heads;
   report.guess_share = guess_share(options.streams);

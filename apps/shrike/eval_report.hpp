@@ -57,10 +57,13 @@ struct EvalCell {
 
 // What is the same for all cells.
 struct EvalReport {
+  std::string model;
+  std::uint64_t seed = 0;  // of the first stream
   int n_streams = 0, n_frames = 0;
-  std::int64_t n_questions = 0;  // of all streams
-  double guess_share = 0;        // that a guesser would get right
-  double encode_ms = 0;          // median
+  bool as_long_as_possible = false;  // more frames would have no positions in the model
+  std::int64_t n_questions = 0;      // of all streams
+  double guess_share = 0;            // that a guesser would get right
+  double encode_ms = 0;              // median
   int n_layers = 0, n_kv_heads = 0;
   bool interrupted = false;
   std::vector<EvalCell> cells;  // mode by mode, in the order of the tracks; those without any answer left out

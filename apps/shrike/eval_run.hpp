@@ -22,6 +22,8 @@ enum class EvalMode : std::uint8_t {
 struct EvalTrack {
   std::string policy;
   std::optional<EvalBudget> budget;
+
+  std::string text() const { return budget ? budget->text : "100%"; }  // of the budget
 };
 
 struct EvalOptions {
@@ -29,7 +31,8 @@ struct EvalOptions {
       session;  // model, rooms for asking, kernels; policy, budget and threads are set for each track
   std::size_t full_budget_bytes = 0;  // in which a whole stream and its turns fit
   std::vector<EvalStream> streams;
-  std::vector<EvalTrack> tracks;  // the first one is `full`, which the others are measured by
+  bool as_long_as_possible = false;  // no more frames have positions in the model
+  std::vector<EvalTrack> tracks;     // the first one is `full`, which the others are measured by
   std::vector<EvalMode> modes;
   int n_threads = 1;  // in all. Streams go side by side; more threads than streams go into each
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/limits.hpp"
 #include "platform/cpu.hpp"
@@ -20,6 +21,7 @@ Status check_numbers(const EvalArguments& a) {
   SHRIKE_TRY_VOID(within("--streams", a.n_streams, 1, kStreamsMax));
   SHRIKE_TRY_VOID(within("--frames", a.n_frames, 0, synthetic::kWorldFramesMax));
   SHRIKE_TRY_VOID(within("--questions", a.n_questions, 1, kQuestionsMax));
+  SHRIKE_TRY_VOID(within("--seed", a.seed, 0, std::numeric_limits<std::int64_t>::max() - kStreamsMax));
   return within("--threads", a.model.threads, 0, limits::kThreadsMax);
 }
 
@@ -59,7 +61,7 @@ std::vector<EvalTrack> make_tracks(const std::vector<std::string>& policies,
 // A world at the model's own size and pace.
 synthetic::WorldOptions first_world(const EvalArguments& a, Session& session) {
   synthetic::WorldOptions world;
-  world.seed = a.seed;
+  world.seed = static_cast<std::uint64_t>(a.seed);
   world.fps_milli = std::max(1L, std::lround(session.runtime().text_config().video_fps * 1000));
   world.width = world.height = std::max(session.image_input().side, synthetic::kWorldSideMin);
   return world;
@@ -103,14 +105,17 @@ class Fitting {
     return tokens.all + shape_.reserve - shape_.n_ctx;
   }
 
-  // The most frames below n_frames that fit; 0 where not even one does.
+  // The most frames below n_frames that fit; 0 where not even one does. Shorter streams have shorter questions too, so
+  // that the first guess is low.
   Result<int> shrink(int n_frames, int missing) {
-    const int n_frame = session_.plan().tokens_per_frame;
-    while (missing > 0 && n_frames > 0) {
-      n_frames = std::max(0, n_frames - std::max(1, missing / n_frame));
-      if (n_frames > 0) {
-        SHRIKE_TRY(missing, try_frames(n_frames));
-      }
+    n_frames = std::max(0, n_frames - 1 - missing / session_.plan().tokens_per_frame);
+    bool fits = false, grown = false;
+    while (n_frames > 0) {
+      SHRIKE_TRY(const int short_of, try_frames(n_frames));
+      if (short_of > 0 && fits) grown = true;
+      fits = short_of <= 0;
+      if (fits && grown) break;
+      n_frames += fits ? 1 : -1;
     }
     return n_frames;
   }
@@ -131,7 +136,8 @@ Status make_fitting_streams(const EvalArguments& a, EvalOptions& options) {
   SHRIKE_TRY(const int missing, fitting.try_frames(wanted));
   if (missing <= 0) return ok();
   SHRIKE_TRY(const int n_frames, fitting.shrink(wanted, missing));
-  if (n_frames > 0 && a.n_frames == 0) return ok();
+  options.as_long_as_possible = n_frames > 0 && a.n_frames == 0;
+  if (options.as_long_as_possible) return ok();
   return Error{Code::does_not_fit, "with its questions the stream has more positions than the model",
                "--frames " + std::to_string(wanted) + ", at most " + std::to_string(n_frames)};
 }

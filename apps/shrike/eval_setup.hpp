@@ -14,7 +14,7 @@ struct EvalArguments {
   std::string policies = "all", budgets = "50,28,10,5", mode = "both";
   std::string out;  // folder; empty: no files
   int n_streams = 60, n_frames = 0, n_questions = 12;
-  std::uint64_t seed = 1000;
+  std::int64_t seed = 1000;
   bool json = false, quiet = false;
 };
 inline constexpr int kEvalFrames = 64;  // where n_frames is 0 and the model has positions for them

@@ -59,6 +59,8 @@ class Table {
     std::fprintf(to_, "%s%d stream%s of %d frames, %s questions%s; who guesses gets %.0f %% right\n",
                  ink_.bold, report_.n_streams, report_.n_streams == 1 ? "" : "s", report_.n_frames,
                  grouped(report_.n_questions).c_str(), ink_.off, 100 * report_.guess_share);
+    if (report_.as_long_as_possible)
+      std::fprintf(to_, "More frames, with their questions, would have no positions in the model\n");
     if (report_.cells.empty()) return;
     std::fprintf(to_, "A whole stream is %s of KV; to encode a frame takes %.1f ms, whatever the policy\n",
                  bytes_text(report_.cells.front().full_kv_bytes).c_str(), report_.encode_ms);
@@ -72,9 +74,10 @@ class Table {
 
   // `line` prints what comes behind policy and budget.
   template <class Line>
-  void lines(EvalMode mode, Line&& line) {
+  void lines(EvalMode mode, bool with_too_small, Line&& line) {
     for (const EvalCell& cell : report_.cells) {
       if (cell.mode != mode) continue;
+      if (cell.n_streams == 0 && !with_too_small) continue;
       begin_line(cell);
       if (cell.n_streams == 0)
         std::fprintf(to_, "  %stoo small, the smallest that works is %g%% (%s)%s", ink_.dim,
@@ -89,7 +92,7 @@ class Table {
     begin_header();
     std::fprintf(to_, "  %9s  %7s  %7s  %6s  %8s  %8s  %8s%s\n", "KV at most", "right %", "95 %", "old %",
                  "p (full)", "ms/frame", "ms/token", ink_.off);
-    lines(mode, [&](const EvalCell& cell) {
+    lines(mode, true, [&](const EvalCell& cell) {
       std::fprintf(to_, "  %10s  %s%7s%s  %7s  %6s  %8s  %8.2f  %8.2f", bytes_text(cell.kv_bytes).c_str(),
                    ink_.bold, percent(cell.all.cell.share()).c_str(), ink_.off,
                    interval_text(cell.all.cell.interval()).c_str(),
@@ -118,7 +121,7 @@ class Table {
     for (std::size_t i = 0; i < N; ++i)
       if (asked[i]) std::fprintf(to_, "  %*s", width(i), name(i));
     std::fprintf(to_, "%s\n", ink_.off);
-    lines(mode, [&](const EvalCell& cell) {
+    lines(mode, false, [&](const EvalCell& cell) {
       for (std::size_t i = 0; i < N; ++i) {
         const Tally& tally = (cell.*groups)[i].cell;
         if (!asked[i]) continue;

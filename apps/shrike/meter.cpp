@@ -47,7 +47,7 @@ void Meter::tell(double share) {
   progress_.show(text);
   if (!lines_ || now < next_line_ns_) return;
   next_line_ns_ = now + kLineEveryNs;
-  std::fprintf(stderr, "shrike: %s\n", text.substr(text.find(']') + 2).c_str());
+  std::fprintf(stderr, "shrike: %s\n", text.substr(text.find_first_of("0123456789")).c_str());
 }
 
 }  // namespace shrike::cli
