@@ -23,11 +23,11 @@ Examples:
   shrike eval --policies "recent; score=recency select=top" --budgets 512KiB,1MiB)";
 
 int run(const EvalArguments& a) {
+  catch_signals();
   if (!a.out.empty())
     if (const Status made = make_folder(a.out); !made) return fail(made.error());
   const Result<EvalOptions> options = eval_options(a);
   if (!options) return fail(options.error());
-  catch_signals();
   Meter meter(a.quiet);
   const Result<EvalOutcome> outcome = run_evaluation(*options, [&](double share) { meter.tell(share); });
   meter.clear();

@@ -59,12 +59,12 @@ class Table {
     std::fprintf(to_, "%s%d stream%s of %d frames, %s questions%s; who guesses gets %.0f %% right\n",
                  ink_.bold, report_.n_streams, report_.n_streams == 1 ? "" : "s", report_.n_frames,
                  grouped(report_.n_questions).c_str(), ink_.off, 100 * report_.guess_share);
+    if (report_.interrupted) std::fprintf(to_, "Interrupted: these are the streams that were through\n");
     if (report_.as_long_as_possible)
       std::fprintf(to_, "More frames, with their questions, would have no positions in the model\n");
     if (report_.cells.empty()) return;
     std::fprintf(to_, "A whole stream is %s of KV; to encode a frame takes %.1f ms, whatever the policy\n",
                  bytes_text(report_.cells.front().full_kv_bytes).c_str(), report_.encode_ms);
-    if (report_.interrupted) std::fprintf(to_, "Interrupted: these are the streams that were through\n");
   }
 
   void begin_line(const EvalCell& cell) {
