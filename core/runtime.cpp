@@ -129,7 +129,11 @@ Status Runtime::size_up() {
   shape_.head_dim = c.head_dim;
   shape_.n_ctx = options_.context_max > 0 ? std::min(options_.context_max, c.n_ctx) : c.n_ctx;
   shape_.reserve = n_question + options_.question_tokens_max + options_.answer_tokens_max;
-  const std::size_t bytes = kv::block_bytes(c.head_dim);
+  shape_.group = c.group();
+  shape_.serve(policy_);
+  evidence_needs_ = policy_.needs & kv::kNeedEvidence;
+  if (options_.evidence) evidence_needs_ |= kv::need(kv::Mark::mass) | kv::kNeedEntropy;
+  const std::size_t bytes = shape_.block_bytes();
   plan_.kv_budget_min_bytes =
       static_cast<std::size_t>(kv::Memory::blocks_min(shape_, n_opening_, n_frame_)) * bytes;
   plan_.kv_budget_bytes = options_.kv_budget_bytes > 0
@@ -162,8 +166,8 @@ Status Runtime::lay_out(Arena& arena) {
 
   rope_.lay_out(arena, kv::Memory::rope_positions(shape_.n_ctx), c.n_rope, c.rope_base,
                 c.pairing == RopePairing::neighbours ? kernels_.rope_neighbours : kernels_.rope_halves);
-  memory_.lay_out(arena, shape_, rope_);
-  decoder_.lay_out(arena, compute_, shape_, n_chunk_, options_.evidence);
+  memory_.lay_out(arena, shape_, rope_, kernels_);
+  decoder_.lay_out(arena, compute_, shape_, n_chunk_, evidence_needs_);
   chunk_facts_ = arena.take<kv::TokenFacts>("chunk", static_cast<std::size_t>(n_chunk_));
   int n_rows = n_chunk_;
   int n_in = std::max({c.dim, c.n_ff, c.n_heads * c.head_dim});
@@ -179,19 +183,38 @@ Status Runtime::lay_out(Arena& arena) {
     n_in = std::max(n_in, div_ceil(v.n_patches() * v.dim, n_rows));
   }
   compute_.lay_out(arena, "int8 activations", n_rows, n_in);
-  if (options_.evidence) {
-    evidence_ = arena.take<kv::Evidence>("evidence", static_cast<std::size_t>(c.n_layers));
-    for (int layer = 0; layer < c.n_layers; ++layer) {
-      auto* rows = arena.take<kv::RowSums>("evidence", static_cast<std::size_t>(2 * c.n_kv_heads));
-      auto* mass = arena.take<float>(
-          "evidence", static_cast<std::size_t>(c.n_kv_heads) * static_cast<std::size_t>(shape_.slots_max()));
-      if (!arena.measures()) evidence_[layer] = {rows, mass};
-    }
-  }
+  lay_out_evidence(arena);
   guest_memory_.clear();
   for (const SessionOptions::Guest& guest : options_.guests)
     guest_memory_.push_back(guest.in_arena ? arena.take_bytes(guest.name, guest.bytes) : nullptr);
   return ok();
+}
+
+// One for all layers in turn: a layer's evidence is absorbed before the next one's is collected.
+void Runtime::lay_out_evidence(Arena& arena) {
+  if (evidence_needs_ == 0) return;
+  const TextConfig& c = model_->text_config;
+  const std::size_t n = options_.evidence ? static_cast<std::size_t>(c.n_layers) : 1;
+  const std::size_t columns =
+      static_cast<std::size_t>(c.n_kv_heads) * static_cast<std::size_t>(shape_.slots_max());
+  const std::size_t queries = static_cast<std::size_t>(c.n_heads) * static_cast<std::size_t>(c.head_dim);
+  const auto floats = [&](kv::Needs needs, std::size_t count) {
+    return (evidence_needs_ & needs) != 0 ? arena.take<float>("evidence", count) : nullptr;
+  };
+  evidence_ = {arena.take<kv::Evidence>("evidence", n), n};
+  for (std::size_t i = 0; i < n; ++i) {
+    kv::Evidence shown;
+    if ((evidence_needs_ & kv::kNeedEntropy) != 0)
+      shown.rows = arena.take<kv::RowSums>("evidence", static_cast<std::size_t>(2 * c.n_kv_heads));
+    shown.mass = floats(kv::need(kv::Mark::mass), columns);
+    shown.window_text = floats(kv::kNeedWindow, columns);
+    shown.window_image = floats(kv::kNeedWindow, columns);
+    shown.votes = floats(kv::kNeedWindow, columns);
+    shown.last = floats(kv::need(kv::Mark::last), columns);
+    shown.query_sum = floats(kv::kNeedQueries, queries);
+    shown.query_square = floats(kv::kNeedQueries, queries);
+    if (!arena.measures()) evidence_[i] = shown;
+  }
 }
 
 ImageInput Runtime::image_input() noexcept {
@@ -217,22 +240,33 @@ std::byte* Runtime::guest_memory(std::string_view name) noexcept {
   return nullptr;
 }
 
-void Runtime::run(std::span<const PromptToken> prompt, const float* image_rows, bool want_logits) noexcept {
+void Runtime::run(std::span<const PromptToken> prompt, const float* image_rows, bool want_logits,
+                  Shown shown) noexcept {
   const int dim = model_->text_config.dim;
-  for (std::size_t begin = 0; begin < prompt.size();) {
-    const std::size_t n = std::min(prompt.size() - begin, static_cast<std::size_t>(n_chunk_));
-    for (std::size_t r = 0; r < n; ++r) {
-      const PromptToken& token = prompt[begin + r];
+  const int n_prompt = static_cast<int>(prompt.size());
+  const bool learns = shown != Shown::nothing && (policy_.needs & kv::kNeedEvidence) != 0;
+  for (int begin = 0; begin < n_prompt;) {
+    const int n = std::min(n_prompt - begin, n_chunk_);
+    for (int r = 0; r < n; ++r) {
+      const PromptToken& token = prompt[static_cast<std::size_t>(begin + r)];
       chunk_facts_[r] = token.facts;
-      float* row = decoder_.row(static_cast<int>(r));
+      float* row = decoder_.row(r);
       if (token.token >= 0)
         matrix_row(kernels_, model_->text_weights.token_embd, token.token, row);
       else
         std::copy_n(image_rows + static_cast<std::ptrdiff_t>(-1 - token.token) * dim, dim, row);
     }
+    kv::Look look;
+    look.window_first = std::clamp(n_prompt - policy_.window - begin, 0, n);
+    look.window = shown == Shown::window || policy_.observe == kv::Observe::frame;
+    look.begins = begin == 0;
+    look.ends = begin + n == n_prompt;
+    look.grows = shown == Shown::stream;
     begin += n;
-    last_chunk_rows_ = static_cast<int>(n);
-    decoder_.prefill(compute_, memory_, {chunk_facts_, n}, want_logits && begin == prompt.size(), evidence_);
+    last_chunk_rows_ = n;
+    decoder_.prefill(
+        compute_, memory_, {chunk_facts_, static_cast<std::size_t>(n)}, want_logits && begin == n_prompt,
+        learns || options_.evidence ? evidence_ : std::span<kv::Evidence>{}, learns ? &look : nullptr);
   }
 }
 
@@ -248,8 +282,11 @@ void Runtime::make_plan(const Arena& measured) {
   const auto n = [](auto value) { return std::to_string(value); };
   const auto from = [&](std::string_view section) -> std::string {
     if (section == "kv pool")
-      return n(shape_.n_blocks) + " blocks of 16 tokens x (keys + values [" + n(c.head_dim) +
-             "] f16 + facts), shared by " + n(c.n_layers) + " layers x " + n(c.n_kv_heads) + " kv heads";
+      return n(shape_.n_blocks) + " blocks of 16 tokens x (keys + values [" + n(c.head_dim) + "] " +
+             std::string(shape_.codec_or_f16().name) + " + facts" +
+             (kv::n_marks(shape_.needs) > 0 ? " + " + n(kv::n_marks(shape_.needs)) + " marks"
+                                            : std::string()) +
+             "), shared by " + n(c.n_layers) + " layers x " + n(c.n_kv_heads) + " kv heads";
     if (section == "kv tables") return "block tables and the stack of free blocks";
     if (section == "compress") return "one head's candidates: " + n(shape_.slots_max()) + " slots";
     if (section == "rope")
@@ -263,6 +300,8 @@ void Runtime::make_plan(const Arena& measured) {
     if (section == "vision")
       return n(model_->vision_config.n_patches()) + " patches through " + n(model_->vision_config.dim) +
              " wide layers";
+    if (section == "evidence")
+      return "what attention shows of " + n(shape_.slots_max()) + " slots, for the policy";
     if (section == "int8 activations") return "one chunk, for products with q8_0 weights";
     return "";
   };
@@ -281,7 +320,7 @@ void Runtime::make_plan(const Arena& measured) {
       {"weights", "mapped from the files, read-only", model_->mapped_bytes(), PlanRow::Kind::mapped});
 
   plan_.kv_bytes_per_token =
-      kv::block_bytes(c.head_dim) / kv::kBlockSlots * static_cast<std::size_t>(shape_.n_tables());
+      shape_.block_bytes() / kv::kBlockSlots * static_cast<std::size_t>(shape_.n_tables());
   plan_.stream_tokens_max = kv::Memory::stream_tokens_max(shape_);
   plan_.stream_frames_max = plan_.tokens_per_frame > 0
                                 ? std::max(0, plan_.stream_tokens_max - n_opening_) / plan_.tokens_per_frame

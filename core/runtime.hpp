@@ -26,6 +26,7 @@ struct SessionOptions {
   std::size_t kv_budget_bytes =
       0;  // all KV memory there will ever be; 0: 4 MiB, or more where that is too small
   std::string kv_policy = "recent";  // a name from kv::named_policies(), or a composition by hand
+  std::string standing_question;     // what policies with observe=question look with; empty: as observe=proxy
   int n_threads = 0;                 // 0: one per processor
   int question_tokens_max = 128;     // room kept for one question
   int answer_tokens_max = 64;        // ... and its answer
@@ -54,6 +55,13 @@ struct ImageInput {
   float shift[3] = {};
 };
 
+// What the memory learns from rows that run.
+enum class Shown : std::uint8_t {
+  nothing,  // a question's rows leave no trace
+  stream,   // rows that become part of the stream: running sums go on
+  window,   // rows that only look at it, as the policy's observation window
+};
+
 // A frame of which something is still remembered.
 struct HeldFrame {
   std::int32_t number = 0;  // of the event, as in the facts of its tokens
@@ -73,6 +81,7 @@ class Runtime {
   [[nodiscard]] static Result<Plan> plan(const SessionOptions& options);
 
   const Plan& plan() const noexcept { return plan_; }
+  const SessionOptions& options() const noexcept { return options_; }
   const Arena& arena() const noexcept { return arena_; }
   const TextConfig& text_config() const noexcept { return model_->text_config; }
   const VisionConfig* vision_config() const noexcept {
@@ -97,11 +106,12 @@ class Runtime {
 
   // Appends a prompt of any length to the memory, chunk by chunk. Tokens below 0 are rows of `image_rows`
   // [..][dim]. want_logits: logits() of its last rows may follow, as far as they lie in the last chunk.
-  void run(std::span<const PromptToken> prompt, const float* image_rows, bool want_logits) noexcept;
+  void run(std::span<const PromptToken> prompt, const float* image_rows, bool want_logits,
+           Shown shown = Shown::nothing) noexcept;
   // Of the row `back` rows before the last one that ran. [n_vocab], valid until the next call.
   const float* logits(int back = 0) noexcept;
   // [n_layers]: what attention showed in the last chunk; null unless asked for in the options.
-  const kv::Evidence* evidence() const noexcept { return evidence_; }
+  const kv::Evidence* evidence() const noexcept { return options_.evidence ? evidence_.data() : nullptr; }
 
  private:
   Runtime(std::unique_ptr<Model> model, const Kernels& kernels, int n_threads);
@@ -109,6 +119,7 @@ class Runtime {
   [[nodiscard]] Status lay_out(Arena& arena);
   [[nodiscard]] Status size_up();
   void make_plan(const Arena& measured);
+  void lay_out_evidence(Arena& arena);
 
   SessionOptions options_;
   std::unique_ptr<Model> model_;
@@ -132,7 +143,8 @@ class Runtime {
   int last_chunk_rows_ = 0;
   float* image_rows_ = nullptr;            // [n_image_tokens][dim]
   kv::TokenFacts* chunk_facts_ = nullptr;  // [n_chunk]
-  kv::Evidence* evidence_ = nullptr;       // [n_layers]
+  kv::Needs evidence_needs_ = 0;           // of the policy and of the options
+  std::span<kv::Evidence> evidence_;       // [n_layers] if asked for in the options, else one or none
   std::span<PromptToken> prompt_buffer_;
   HeldFrame* held_frames_ = nullptr;      // [slots_max + 1]
   std::vector<std::byte*> guest_memory_;  // as in options_.guests

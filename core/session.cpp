@@ -10,6 +10,12 @@
 #include "platform/clock.hpp"
 
 namespace shrike {
+namespace {
+
+// What stays is part of the stream, also to those who watch attention.
+Shown shown_of(Turn turn) noexcept { return turn == Turn::kept ? Shown::stream : Shown::nothing; }
+
+}  // namespace
 
 Result<Plan> Session::plan(const SessionOptions& options) { return Runtime::plan(options); }
 
@@ -21,7 +27,9 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
 }
 
 Session::Session(std::unique_ptr<Runtime> runtime)
-    : runtime_(std::move(runtime)), frames_(runtime_->held_frames()) {}
+    : runtime_(std::move(runtime)),
+      frames_(runtime_->held_frames()),
+      standing_question_(runtime_->options().standing_question) {}
 
 void Session::reset() noexcept {
   runtime_->memory().reset();
@@ -49,9 +57,32 @@ kv::Room Session::make_room(int n_tokens) noexcept {
 kv::Room Session::append(int n_tokens, const float* image_rows) noexcept {
   const kv::Room room = make_room(n_tokens);
   if (room == kv::Room::full) return room;
-  runtime_->run(runtime_->prompt_buffer().first(static_cast<std::size_t>(n_tokens)), image_rows, false);
+  runtime_->run(runtime_->prompt_buffer().first(static_cast<std::size_t>(n_tokens)), image_rows, false,
+                Shown::stream);
   stats_.n_tokens_in += n_tokens;
   return room;
+}
+
+// Shows the memory a question's rows, as what they attend to is what is worth keeping: the standing question,
+// or the words that stand around any. In the room that is kept for asking, and rolled back like it.
+void Session::observe() noexcept {
+  Runtime& r = *runtime_;
+  if (!opened_) return;
+  const bool standing = r.policy().observe == kv::Observe::question;
+  const int room = r.plan().ask_tokens_max - r.plan().answer_tokens_max;
+  int n = r.prompt().question(standing ? std::string_view(standing_question_) : "", r.prompt_buffer());
+  if (n < 0 || n > room) n = r.prompt().question("", r.prompt_buffer());
+  if (n <= 0 || n > room) return;
+  r.memory().mark();
+  r.run(r.prompt_buffer().first(static_cast<std::size_t>(n)), nullptr, false, Shown::window);
+  r.memory().roll_back();
+}
+
+// Looks, when making room for n_tokens would need it. True: the prompt buffer holds other words now.
+bool Session::observe_for(int n_tokens) noexcept {
+  if (runtime_->policy().observe == kv::Observe::frame || runtime_->memory().has_room(n_tokens)) return false;
+  observe();
+  return true;
 }
 
 std::span<const float> Session::encode() noexcept {
@@ -76,7 +107,8 @@ SeeResult Session::see(std::span<const float> image_tokens, double seconds) noex
   SHRIKE_CHECK(std::ssize(image_tokens) == n_numbers, image_tokens.size(), n_numbers);
   begin();
   const std::int64_t start = monotonic_ns();
-  const int n_tokens = r.prompt().frame(seconds, next_event_, runtime_->prompt_buffer());
+  int n_tokens = r.prompt().frame(seconds, next_event_, runtime_->prompt_buffer());
+  if (observe_for(n_tokens)) n_tokens = r.prompt().frame(seconds, next_event_, runtime_->prompt_buffer());
   const kv::Room room = append(n_tokens, image_tokens.data());
   result.prefill_ns = monotonic_ns() - start;
   ++stats_.n_frames_seen;
@@ -126,13 +158,14 @@ AskResult Session::ask(std::string_view question, AnswerCallback callback, void*
   if (turn == Turn::forgotten) {
     r.memory().mark();
   } else {
+    if (observe_for(n + n_answer)) r.prompt().question(question, r.prompt_buffer());
     if (make_room(n + n_answer) == kv::Room::full) {
       result.status = Ask::memory_full;
       return result;
     }
     for (PromptToken& token : prompt) token.facts.frame = next_event_;
   }
-  r.run(prompt, nullptr, true);
+  r.run(prompt, nullptr, true, shown_of(turn));
   result.prefill_ns = monotonic_ns() - start;
   result.answer_tokens = answer(result, callback, context, turn);
   if (turn == Turn::forgotten)
@@ -183,7 +216,7 @@ int Session::answer(AskResult& result, AnswerCallback callback, void* context, T
       result.status = Ask::cut;
       over = true;
     }
-    if (!over || turn == Turn::kept) r.run({&next, 1}, nullptr, !over);
+    if (!over || turn == Turn::kept) r.run({&next, 1}, nullptr, !over, shown_of(turn));
   }
   if (result.status != Ask::stopped) hand_out(n_held);
   return n_tokens;
@@ -192,7 +225,7 @@ int Session::answer(AskResult& result, AnswerCallback callback, void* context, T
 SessionStats Session::stats() const noexcept {
   SessionStats stats = stats_;
   const kv::Memory& memory = runtime_->memory();
-  stats.tokens_held = memory.n_live(0, 0);
+  stats.tokens_held = memory.n_live_mean();
   stats.tokens_max = runtime_->plan().stream_tokens_max;
   stats.n_tokens_evicted = memory.n_evicted();
   stats.frames_held = n_frames_;

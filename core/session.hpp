@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/runtime.hpp"
@@ -51,8 +52,8 @@ struct SessionStats {
   std::int64_t n_questions = 0;
   std::int64_t n_tokens_in = 0;  // every position that went through the decoder as a prompt or a frame
   std::int64_t n_tokens_out = 0;
-  std::int64_t n_tokens_evicted = 0;  // of the stream, in one head of one layer
-  int tokens_held = 0;                // of the stream, now
+  std::int64_t n_tokens_evicted = 0;  // of the stream, in a head of a layer on average
+  int tokens_held = 0;                // of the stream, now, likewise
   int tokens_max = 0;                 // the most that the stream may hold
   int frames_held = 0;                // frames of which at least one token is held
   double oldest_frame_seconds = 0;    // of those; 0 when none is held
@@ -116,6 +117,8 @@ class Session {
   kv::Room make_room(int n_tokens) noexcept;
   kv::Room append(int n_tokens, const float* image_rows) noexcept;
   void forget_lost_frames() noexcept;
+  bool observe_for(int n_tokens) noexcept;
+  void observe() noexcept;
   int answer(AskResult& result, AnswerCallback callback, void* context, Turn turn) noexcept;
 
   std::unique_ptr<Runtime> runtime_;
@@ -124,6 +127,7 @@ class Session {
   std::int32_t next_event_ = 0;    // frames and kept turns, numbered together
   std::int32_t n_remembered_ = 0;  // frames, gone ones included
   bool opened_ = false;            // the opening words are in the memory
+  std::string standing_question_;
   SessionStats stats_;
 };
 

@@ -30,6 +30,7 @@ struct Error {
   std::int64_t got = 0;
   std::int64_t allowed = 0;
   bool has_numbers = false;
+  std::string hint;  // what there is instead, for people: "nearest are ..."; may be empty
 
   Error() = default;
   Error(Code c, const char* r, std::string s) : code(c), rule(r), subject(std::move(s)) {}

@@ -52,6 +52,7 @@ int exit_code(const Error& error) noexcept {
 
 std::string error_text(const Error& error) {
   std::string text = printable(error.subject) + ": " + error.rule;
+  if (!error.hint.empty()) text.append("; ").append(error.hint);
   if (!error.has_numbers) return text;
   const bool cap = error.subject == "--memory", bytes = cap || error.subject == "--kv-budget";
   if (error.code != Code::does_not_fit)

@@ -48,7 +48,8 @@ int run(const EvalArguments& a) {
 Run add_eval(CLI::App& app) {
   auto a = std::make_shared<EvalArguments>();
   app.footer(kFooter);
-  app.add_option("--policies", a->policies, "all, or names: recent,full; compositions by hand with ; between")
+  app.add_option("--policies", a->policies,
+                 "all, or names: recent,full; behind a semicolon a composition by hand")
       ->capture_default_str();
   app.add_option("--budgets", a->budgets,
                  "Percent of the KV that a whole stream takes, or sizes: 50,10,512KiB")

@@ -16,7 +16,7 @@ namespace {
 constexpr auto kTellEvery = std::chrono::milliseconds(250);
 
 std::int64_t kv_bytes(const Session& session) {
-  const auto block = kv::block_bytes(session.runtime().memory().shape().head_dim);
+  const std::size_t block = session.runtime().memory().shape().block_bytes();
   return static_cast<std::int64_t>(block) * session.stats().blocks_used;
 }
 
@@ -35,7 +35,7 @@ std::int64_t turn_budget(const Session& session) {
   std::vector<PromptToken> words(Prompt::kFrameBytesMax + Prompt::kQuestionBytesMax);
   const int n_opening = r.prompt().opening(words);
   const int n_blocks = kv::Memory::blocks_min(shape, n_opening, r.plan().ask_tokens_max);
-  return n_blocks * static_cast<std::int64_t>(kv::block_bytes(shape.head_dim));
+  return n_blocks * static_cast<std::int64_t>(shape.block_bytes());
 }
 
 // One stream after another, with an encoder of its own and one session at a time.

@@ -33,14 +33,26 @@ Result<std::vector<EvalMode>> parse_modes(const std::string& text) {
   return Error{Code::usage, "is no mode; there are requests, turns and both", "--mode " + text};
 }
 
-// Names, or compositions by hand. These have commas of their own, so a semicolon anywhere parts instead.
-Result<std::vector<std::string>> parse_policies(const std::string& list) {
+// "all", or names with commas between, or compositions by hand, which have commas of their own: semicolons part them.
+std::vector<std::string> split_policies(const std::string& list) {
   std::vector<std::string> policies;
   if (list == "all") {
     for (const kv::PolicyRow& row : kv::named_policies()) policies.emplace_back(row.name);
-  } else {
-    policies = split_at(list, list.find(';') != list.npos ? ';' : ',');
+    return policies;
   }
+  for (const std::string& part : split_at(list, ';')) {
+    const bool by_hand = part.find('=') != part.npos;
+    const std::vector<std::string> names = by_hand ? std::vector{part} : split_at(part, ',');
+    for (const std::string& name : names) {
+      const std::size_t first = std::min(name.find_first_not_of(' '), name.size());
+      policies.push_back(name.substr(first, name.find_last_not_of(' ') + 1 - first));
+    }
+  }
+  return policies;
+}
+
+Result<std::vector<std::string>> parse_policies(const std::string& list) {
+  std::vector<std::string> policies = split_policies(list);
   std::erase(policies, "full");  // is always there
   for (auto policy = policies.begin(); policy != policies.end(); ++policy) {
     SHRIKE_TRY_VOID(kv::parse_policy(*policy));
@@ -101,7 +113,7 @@ class Fitting {
     o_.session.answer_tokens_max = room.answer;
     shape_.reserve = room.around + room.question + room.answer;
     const int n_blocks = kv::Memory::blocks_min(shape_, tokens.opening, tokens.all);
-    o_.full_budget_bytes = static_cast<std::size_t>(n_blocks) * kv::block_bytes(shape_.head_dim);
+    o_.full_budget_bytes = static_cast<std::size_t>(n_blocks) * shape_.block_bytes();
     return tokens.all + shape_.reserve - shape_.n_ctx;
   }
 
@@ -130,6 +142,7 @@ class Fitting {
 Status make_fitting_streams(const EvalArguments& a, EvalOptions& options) {
   SessionOptions probe = options.session;
   probe.n_threads = 1;
+  probe.kv_policy = "full";
   SHRIKE_TRY(const std::unique_ptr<Session> session, Session::open(probe));
   Fitting fitting(a, options, *session);
   const int wanted = a.n_frames > 0 ? a.n_frames : kEvalFrames;

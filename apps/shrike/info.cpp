@@ -82,6 +82,7 @@ Json meaning(const gguf::File& file) {
   }
   const Result<TextConfig> c = read_text_config(file);
   if (!c) return {{"runs", false}, {"why", error_text(c.error())}};
+  const std::size_t block = kv::block_bytes(static_cast<std::size_t>(c->head_dim) * sizeof(f16), 0);
   return {{"runs", true},
           {"layers", c->n_layers},
           {"width", c->dim},
@@ -92,8 +93,8 @@ Json meaning(const gguf::File& file) {
           {"context", c->n_ctx},
           {"vocabulary", c->n_vocab},
           {"rope_base", c->rope_base},
-          {"kv_bytes_per_token", kv::block_bytes(c->head_dim) / kv::kBlockSlots *
-                                     static_cast<std::size_t>(c->n_layers * c->n_kv_heads)}};
+          {"kv_bytes_per_token",
+           block / kv::kBlockSlots * static_cast<std::size_t>(c->n_layers * c->n_kv_heads)}};
 }
 
 Json info_json(const Arguments& a, const MappedFile& map, const gguf::File& file) {

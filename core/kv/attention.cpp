@@ -14,7 +14,7 @@ constexpr int kPanelRowsMax = 8;
 }  // namespace
 
 void Attention::lay_out(Arena& arena, const Memory::Shape& shape, int group, int n_rows_max, int n_threads,
-                        bool evidence) noexcept {
+                        Needs needs) noexcept {
   group_ = group;
   head_dim_ = shape.head_dim;
   columns_ = shape.slots_max();
@@ -22,22 +22,31 @@ void Attention::lay_out(Arena& arena, const Memory::Shape& shape, int group, int
   panels_max_ = div_ceil(n_rows_max, panel_rows_);
   const std::size_t panel = static_cast<std::size_t>(panel_rows_ * group);
   const std::size_t threads = static_cast<std::size_t>(n_threads);
-  scores_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(columns_));
+  const std::size_t columns = static_cast<std::size_t>(columns_);
+  scores_ = arena.take<float>("attention", threads * panel * columns);
   turned_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
   mixed_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
-  if (!evidence) return;
-  const std::size_t panels = static_cast<std::size_t>(shape.n_kv_heads * panels_max_);
-  panel_mass_ = arena.take<float>("attention", panels * static_cast<std::size_t>(columns_));
-  panel_rows_sums_ = arena.take<RowSums>("attention", panels * 2);
-  modality_ = arena.take<std::uint8_t>("attention", static_cast<std::size_t>(shape.n_kv_heads * columns_));
+  if (!shape.codec_or_f16().is_f16)
+    block_ = arena.take<float>("attention", threads * kBlockSlots * static_cast<std::size_t>(head_dim_));
+  const std::size_t heads = static_cast<std::size_t>(shape.n_kv_heads);
+  const std::size_t panels = heads * static_cast<std::size_t>(panels_max_);
+  if ((needs & need(Mark::mass)) != 0) panel_mass_ = arena.take<float>("attention", panels * columns);
+  if ((needs & kNeedEntropy) != 0) {
+    panel_rows_sums_ = arena.take<RowSums>("attention", panels * 2);
+    modality_ = arena.take<std::uint8_t>("attention", heads * columns);
+  }
+  if ((needs & kNeedWindow) == 0) return;
+  window_panels_ = std::min(panels_max_, div_ceil(shape.window, panel_rows_) + 1);
+  panel_windows_ =
+      arena.take<float>("attention", heads * static_cast<std::size_t>(window_panels_) * kWindows * columns);
 }
 
 void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
                        const float* q, float* out, int n_rows, const Modality* query_class,
-                       Evidence* evidence) noexcept {
+                       Evidence* evidence, const Look& look) noexcept {
   const int n_kv_heads = memory.shape().n_kv_heads;
   const int n_panels = div_ceil(n_rows, panel_rows_);
-  if (evidence != nullptr) {
+  if (evidence != nullptr && evidence->rows != nullptr) {
     for (int kv_head = 0; kv_head < n_kv_heads; ++kv_head) {
       std::uint8_t* modality = modality_ + static_cast<std::ptrdiff_t>(kv_head) * columns_;
       for (const BlockRef& ref : memory.table(layer, kv_head))
@@ -51,50 +60,109 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
     panel.kv_head = task / n_panels;
     panel.first_row = task % n_panels * panel_rows_;
     panel.n_rows = std::min(panel_rows_, n_rows - panel.first_row);
-    const int n_slots = memory.n_live(layer, panel.kv_head);
-    panel.n_columns = n_slots - (n_rows - panel.first_row - panel.n_rows);
-    RowSums* rows = nullptr;
-    float* mass = nullptr;
-    if (evidence != nullptr) {
-      const int slot = panel.kv_head * panels_max_ + task % n_panels;
-      rows = panel_rows_sums_ + 2 * slot;
-      mass = panel_mass_ + static_cast<std::ptrdiff_t>(slot) * columns_;
-      rows[0] = rows[1] = {};
-      std::fill(mass, mass + n_slots, 0.0f);
-    }
-    scores(kernels, memory, panel, q, n_rows, thread);
-    weigh(kernels, panel, n_rows, n_slots, thread, query_class, rows, mass);
+    panel.n_chunk = n_rows;
+    panel.n_slots = memory.n_live(layer, panel.kv_head);
+    panel.n_columns = panel.n_slots - (n_rows - panel.first_row - panel.n_rows);
+    PanelShown shown;
+    if (evidence != nullptr)
+      shown = shown_of(panel.kv_head, task % n_panels, n_rows, panel.n_slots, *evidence, look);
+    scores(kernels, memory, panel, q, thread);
+    weigh(kernels, panel, thread, query_class, shown);
     mix(kernels, memory, panel, n_kv_heads * group_, out, thread);
   });
   if (evidence == nullptr) return;
-  for (int kv_head = 0; kv_head < n_kv_heads; ++kv_head) {
-    float* mass = evidence->mass + static_cast<std::ptrdiff_t>(kv_head) * columns_;
+  reduce(kernels, memory, layer, n_rows, *evidence, look);
+  if (evidence->query_sum != nullptr) sum_queries(threads, q, n_rows, n_kv_heads * group_, *evidence);
+}
+
+Attention::PanelShown Attention::shown_of(int kv_head, int panel, int n_rows, int n_slots,
+                                          const Evidence& evidence, const Look& look) noexcept {
+  PanelShown shown;
+  const int n_panels = div_ceil(n_rows, panel_rows_);
+  const int slot = kv_head * panels_max_ + panel;
+  const auto cleared = [&](float* from, int index) {
+    float* row = from + static_cast<std::ptrdiff_t>(index) * columns_;
+    std::fill(row, row + n_slots, 0.0f);
+    return row;
+  };
+  if (evidence.rows != nullptr) {
+    shown.rows = panel_rows_sums_ + 2 * slot;
+    shown.rows[0] = shown.rows[1] = {};
+  }
+  if (evidence.mass != nullptr) shown.mass = cleared(panel_mass_, slot);
+  shown.window_first = look.window ? look.window_first : n_rows;
+  if (evidence.window_text != nullptr && panel >= window_panel(n_panels))
+    for (int w = 0; w < kWindows; ++w)
+      shown.windows[w] =
+          cleared(panel_windows_, (kv_head * window_panels_ + panel - window_panel(n_panels)) * kWindows + w);
+  if (evidence.last != nullptr && panel == n_panels - 1) shown.last = cleared(evidence.last, kv_head);
+  return shown;
+}
+
+// Panels in ascending order, so that the sums are the same for any number of threads.
+void Attention::reduce(const Kernels& kernels, const Memory& memory, int layer, int n_rows,
+                       Evidence& evidence, const Look& look) noexcept {
+  const int n_panels = div_ceil(n_rows, panel_rows_);
+  for (int kv_head = 0; kv_head < memory.shape().n_kv_heads; ++kv_head) {
     const int n_slots = memory.n_live(layer, kv_head);
-    std::fill(mass, mass + n_slots, 0.0f);
-    for (int c = 0; c < 2; ++c) evidence->rows[2 * kv_head + c] = {};
-    for (int p = 0; p < n_panels; ++p) {
-      const int slot = kv_head * panels_max_ + p;
-      kernels.add(mass, panel_mass_ + static_cast<std::ptrdiff_t>(slot) * columns_, n_slots);
-      for (int c = 0; c < 2; ++c) {
-        const RowSums& from = panel_rows_sums_[2 * slot + c];
-        RowSums& to = evidence->rows[2 * kv_head + c];
+    const auto add = [&](float* to, const float* from, int index) {
+      kernels.add(to, from + static_cast<std::ptrdiff_t>(index) * columns_, n_slots);
+    };
+    const auto row_of = [&](float* rows) { return rows + static_cast<std::ptrdiff_t>(kv_head) * columns_; };
+    if (evidence.mass != nullptr) {
+      std::fill_n(row_of(evidence.mass), n_slots, 0.0f);
+      for (int p = 0; p < n_panels; ++p) add(row_of(evidence.mass), panel_mass_, kv_head * panels_max_ + p);
+    }
+    float* windows[kWindows] = {evidence.window_text, evidence.window_image, evidence.votes};
+    for (int w = 0; w < kWindows && evidence.window_text != nullptr; ++w) {
+      std::fill_n(row_of(windows[w]), n_slots, 0.0f);
+      if (!look.window || look.window_first >= n_rows) continue;
+      for (int p = window_panel(n_panels); p < n_panels; ++p)
+        add(row_of(windows[w]), panel_windows_,
+            (kv_head * window_panels_ + p - window_panel(n_panels)) * kWindows + w);
+    }
+    for (int c = 0; c < 2 && evidence.rows != nullptr; ++c) {
+      RowSums& to = evidence.rows[2 * kv_head + c] = {};
+      for (int p = 0; p < n_panels; ++p) {
+        const RowSums& from = panel_rows_sums_[2 * (kv_head * panels_max_ + p) + c];
         to.n_rows += from.n_rows;
         to.entropy += from.entropy;
         for (int key_class = 0; key_class < 2; ++key_class) {
           to.class_entropy[key_class] += from.class_entropy[key_class];
           to.class_mass[key_class] += from.class_mass[key_class];
+          to.n_class_rows[key_class] += from.n_class_rows[key_class];
         }
       }
     }
   }
 }
 
+// query_sum, query_square: over the chunk's rows, in ascending order.
+void Attention::sum_queries(Threads& threads, const float* q, int n_rows, int n_heads,
+                            Evidence& evidence) noexcept {
+  evidence.n_query_rows = n_rows;
+  threads.parallel_for(n_heads, [&](int head, int) {
+    float* sum = evidence.query_sum + static_cast<std::ptrdiff_t>(head) * head_dim_;
+    float* square = evidence.query_square + static_cast<std::ptrdiff_t>(head) * head_dim_;
+    std::fill_n(sum, head_dim_, 0.0f);
+    std::fill_n(square, head_dim_, 0.0f);
+    for (int row = 0; row < n_rows; ++row) {
+      const float* x = q + (static_cast<std::ptrdiff_t>(row) * n_heads + head) * head_dim_;
+      for (int i = 0; i < head_dim_; ++i) {
+        sum[i] += x[i];
+        square[i] += x[i] * x[i];
+      }
+    }
+  });
+}
+
 // scores[row * group + g][column] = (q turned by its distance) . key / sqrt(head_dim)
 void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
-                       int n_chunk, int thread) noexcept {
+                       int thread) noexcept {
   const int n_heads = memory.shape().n_kv_heads * group_;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
-  const int first_position = memory.next_position() - n_chunk + panel.first_row;
+  const int first_position = memory.next_position() - panel.n_chunk + panel.first_row;
+  const Pool& pool = memory.pool();
   float* turned = turned_of(thread);
   int column = 0;
   for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
@@ -110,50 +178,98 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
         memory.rope().turn(turned + static_cast<std::ptrdiff_t>(row * group_ + g) * head_dim_,
                            from + static_cast<std::ptrdiff_t>(g) * head_dim_, distance, head_dim_);
     }
-    kernels.attn_scores_f16(scores_of(thread) + column, columns_, turned, head_dim_, panel.n_rows * group_,
-                            memory.pool().key(ref.block, ref.first), head_dim_, n, head_dim_, scale);
+    if (pool.codec().is_f16) {
+      kernels.attn_scores_f16(scores_of(thread) + column, columns_, turned, head_dim_, panel.n_rows * group_,
+                              pool.key(ref.block, ref.first), head_dim_, n, head_dim_, scale);
+    } else {
+      for (int i = 0; i < n; ++i)
+        pool.codec().decode(kernels, block_of(thread) + i * head_dim_, pool.key_row(ref.block, ref.first + i),
+                            head_dim_);
+      kernels.attn_scores_f32(scores_of(thread) + column, columns_, turned, head_dim_, panel.n_rows * group_,
+                              block_of(thread), head_dim_, n, head_dim_, scale);
+    }
+    if (memory.shape().bias) add_bias(pool, ref, n, panel.n_rows * group_, scores_of(thread) + column);
     column += n;
   }
 }
 
-void Attention::weigh(const Kernels& kernels, const Panel& panel, int n_chunk, int n_slots, int thread,
-                      const Modality* query_class, RowSums* rows, float* mass) noexcept {
+// A slot that stands for c tokens draws the attention of c.  Source: proportional attention, ToMe arXiv
+// 2210.09461
+void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores) noexcept {
+  for (int i = 0; i < n; ++i) {
+    const int merged = pool.facts(ref.block, ref.first + i).merged;
+    if (merged <= 1) continue;
+    const float bias = std::log(static_cast<float>(merged));
+    for (int row = 0; row < n_rows; ++row) scores[static_cast<std::ptrdiff_t>(row) * columns_ + i] += bias;
+  }
+}
+
+void Attention::weigh(const Kernels& kernels, const Panel& panel, int thread, const Modality* query_class,
+                      const PanelShown& shown) noexcept {
   for (int row = 0; row < panel.n_rows; ++row) {
-    const int visible = n_slots - (n_chunk - 1 - panel.first_row - row);
+    const int visible = panel.n_slots - (panel.n_chunk - 1 - panel.first_row - row);
     for (int g = 0; g < group_; ++g) {
       float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * columns_;
-      if (rows == nullptr) {
+      if (shown.rows == nullptr) {
         kernels.softmax(p, visible);
       } else {
-        RowEvidence shown;
+        RowEvidence seen;
         kernels.softmax_evidence(p, modality_ + static_cast<std::ptrdiff_t>(panel.kv_head) * columns_,
-                                 visible, &shown);
-        RowSums& sums = rows[static_cast<int>(query_class[panel.first_row + row])];
+                                 visible, &seen);
+        RowSums& sums = shown.rows[static_cast<int>(query_class[panel.first_row + row])];
         ++sums.n_rows;
-        sums.entropy += shown.entropy;
+        sums.entropy += seen.entropy;
         for (int c = 0; c < 2; ++c) {
-          sums.class_entropy[c] += shown.class_entropy[c];
-          sums.class_mass[c] += shown.mass[c];
+          sums.class_entropy[c] += seen.class_entropy[c];
+          sums.class_mass[c] += seen.mass[c];
+          sums.n_class_rows[c] += seen.mass[c] > 0 ? 1 : 0;
         }
       }
       std::fill(p + visible, p + panel.n_columns, 0.0f);
     }
+    look_at(kernels, panel, row, thread, query_class, shown);
   }
-  if (mass != nullptr)
-    kernels.column_mass(mass, scores_of(thread), columns_, panel.n_rows * group_, panel.n_columns);
+  if (shown.mass != nullptr)
+    kernels.column_mass(shown.mass, scores_of(thread), columns_, panel.n_rows * group_, panel.n_columns);
+}
+
+// What one row adds to the window and to the last row.
+void Attention::look_at(const Kernels& kernels, const Panel& panel, int row, int thread,
+                        const Modality* query_class, const PanelShown& shown) noexcept {
+  const int chunk_row = panel.first_row + row;
+  const float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_) * columns_;
+  const int visible = panel.n_slots - (panel.n_chunk - 1 - chunk_row);
+  if (shown.last != nullptr && chunk_row == panel.n_chunk - 1)
+    kernels.column_mass(shown.last, p, columns_, group_, visible);
+  if (shown.windows[0] == nullptr || chunk_row < shown.window_first) return;
+  const int from = query_class[chunk_row] == Modality::text ? kText : kImage;
+  kernels.column_mass(shown.windows[from], p, columns_, group_, visible);
+  const float equal = 1.0f / static_cast<float>(visible);
+  for (int g = 0; g < group_; ++g)
+    for (int j = 0; j < visible; ++j)
+      shown.windows[kVotes][j] += p[static_cast<std::ptrdiff_t>(g) * columns_ + j] >= equal ? 1.0f : 0.0f;
 }
 
 void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,
                     int thread) noexcept {
   const int n = panel.n_rows * group_;
+  const Pool& pool = memory.pool();
   float* mixed = mixed_of(thread);
   std::fill(mixed, mixed + static_cast<std::ptrdiff_t>(n) * head_dim_, 0.0f);
   int column = 0;
   for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
     const int n_keys = std::min(ref.n_live(), panel.n_columns - column);
     if (n_keys <= 0) break;
-    kernels.attn_mix_f16(mixed, head_dim_, scores_of(thread) + column, columns_, n,
-                         memory.pool().value(ref.block, ref.first), head_dim_, n_keys, head_dim_);
+    if (pool.codec().is_f16) {
+      kernels.attn_mix_f16(mixed, head_dim_, scores_of(thread) + column, columns_, n,
+                           pool.value(ref.block, ref.first), head_dim_, n_keys, head_dim_);
+    } else {
+      for (int i = 0; i < n_keys; ++i)
+        pool.codec().decode(kernels, block_of(thread) + i * head_dim_,
+                            pool.value_row(ref.block, ref.first + i), head_dim_);
+      kernels.attn_mix_f32(mixed, head_dim_, scores_of(thread) + column, columns_, n, block_of(thread),
+                           head_dim_, n_keys, head_dim_);
+    }
     column += n_keys;
   }
   for (int row = 0; row < panel.n_rows; ++row)

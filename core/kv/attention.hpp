@@ -1,28 +1,12 @@
 #pragma once
 
 #include "core/arena.hpp"
+#include "core/kv/evidence.hpp"
 #include "core/kv/memory.hpp"
 #include "platform/kernels/kernels.hpp"
 #include "platform/threads.hpp"
 
 namespace shrike::kv {
-
-// What the attention of one chunk over one layer shows, per kv head, summed over the group's query heads and
-// the rows. Text rows and image rows apart, because a cross-modal entropy is that of one over the other.
-//
-// Shapes   rows  [n_kv_heads][2 query classes];   mass  [n_kv_heads][slots_max], slots in table order
-// Source   formulas of the row: RowEvidence in platform/kernels/kernels.hpp; cross-modal entropy: MEDA arXiv
-//          2502.17599; column mass: H2O arXiv 2306.14048
-struct RowSums {
-  int n_rows = 0;                   // rows x query heads of the group
-  float entropy = 0;                // sums over them; divide by n_rows
-  float class_entropy[2] = {0, 0};  // over text keys, over image keys
-  float class_mass[2] = {0, 0};
-};
-struct Evidence {
-  RowSums* rows = nullptr;
-  float* mass = nullptr;
-};
 
 // Causal attention of a chunk over the memory of one layer: scores by panels of rows against every block,
 // exact softmax, values; what it shows is collected in the same pass. Keys lie turned by their offset in the
@@ -31,28 +15,48 @@ struct Evidence {
 // Shapes   q [n_rows][n_heads * head_dim], not turned; out the same. The rows are the last n_rows tokens
 //          appended.
 // Order    one task per (kv head, panel); sums run over slots in table order: equal for any number of threads
-// Memory   section "attention": per thread one panel of scores, turned queries, outputs; with evidence, one
-//          row of column mass per panel, reduced in panel order
+// Memory   section "attention": per thread one panel of scores, turned queries, outputs, and a decoded block
+//          where the codec is not f16; with evidence, rows of column mass per panel, reduced in panel order
 class Attention {
  public:
   void lay_out(Arena& arena, const Memory::Shape& shape, int group, int n_rows_max, int n_threads,
-               bool evidence) noexcept;
+               Needs needs) noexcept;
 
-  // query_class [n_rows]: Modality of each row; read only when evidence is asked for.
+  // query_class [n_rows]: Modality of each row; read only when evidence is asked for. Of the evidence, what
+  // has a pointer and was in `needs` is collected.
   void attend(const Kernels& kernels, Threads& threads, const Memory& memory, int layer, const float* q,
-              float* out, int n_rows, const Modality* query_class, Evidence* evidence) noexcept;
+              float* out, int n_rows, const Modality* query_class, Evidence* evidence,
+              const Look& look = {}) noexcept;
 
  private:
   struct Panel {
     int layer, kv_head, first_row, n_rows;  // rows of the chunk
     int n_columns;                          // slots visible to the panel's last row
+    int n_chunk, n_slots;                   // rows of the chunk, slots of the table
   };
-  void scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q, int n_chunk,
+  // Where a panel's share of the evidence goes; null: not asked for.
+  enum Window { kText, kImage, kVotes, kWindows };
+  struct PanelShown {
+    RowSums* rows = nullptr;  // [2]
+    float* mass = nullptr;
+    float* windows[kWindows] = {};
+    float* last = nullptr;
+    int window_first = 0;  // row of the chunk
+  };
+  PanelShown shown_of(int kv_head, int panel, int n_rows, int n_slots, const Evidence& evidence,
+                      const Look& look) noexcept;
+  void scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
               int thread) noexcept;
-  void weigh(const Kernels& kernels, const Panel& panel, int n_chunk, int n_slots, int thread,
-             const Modality* query_class, RowSums* rows, float* mass) noexcept;
+  void add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores) noexcept;
+  void weigh(const Kernels& kernels, const Panel& panel, int thread, const Modality* query_class,
+             const PanelShown& shown) noexcept;
+  void look_at(const Kernels& kernels, const Panel& panel, int row, int thread, const Modality* query_class,
+               const PanelShown& shown) noexcept;
   void mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,
            int thread) noexcept;
+  void reduce(const Kernels& kernels, const Memory& memory, int layer, int n_rows, Evidence& evidence,
+              const Look& look) noexcept;
+  void sum_queries(Threads& threads, const float* q, int n_rows, int n_heads, Evidence& evidence) noexcept;
 
   float* scores_of(int thread) noexcept {
     return scores_ + static_cast<std::ptrdiff_t>(thread) * panel_rows_ * group_ * columns_;
@@ -64,6 +68,13 @@ class Attention {
     return mixed_ + static_cast<std::ptrdiff_t>(thread) * panel_rows_ * group_ * head_dim_;
   }
 
+  float* block_of(int thread) noexcept {
+    return block_ + static_cast<std::ptrdiff_t>(thread) * kBlockSlots * head_dim_;
+  }
+  int window_panel(int n_panels) const noexcept {
+    return n_panels > window_panels_ ? n_panels - window_panels_ : 0;
+  }
+
   int panel_rows_ = 0;
   int group_ = 0;  // query heads per kv head
   int head_dim_ = 0;
@@ -72,8 +83,11 @@ class Attention {
   float* scores_ = nullptr;             // [n_threads][panel_rows * group][columns]
   float* turned_ = nullptr;             // [n_threads][panel_rows * group][head_dim]
   float* mixed_ = nullptr;              // [n_threads][panel_rows * group][head_dim]
+  float* block_ = nullptr;              // [n_threads][16][head_dim], where the codec is not f16
   float* panel_mass_ = nullptr;         // [n_kv_heads][panels_max][columns]
   RowSums* panel_rows_sums_ = nullptr;  // [n_kv_heads][panels_max][2]
+  int window_panels_ = 0;               // the most panels that a window lies in, the last ones of a chunk
+  float* panel_windows_ = nullptr;      // [n_kv_heads][window_panels][kWindows][columns]
   std::uint8_t* modality_ = nullptr;    // [n_kv_heads][columns], of one layer's slots
 };
 

@@ -7,13 +7,16 @@
 
 namespace shrike::kv {
 
-// A block is 16 slots of one (layer, kv head): keys [16][head_dim] and values [16][head_dim] in f16, and a
-// fact sheet a slot.
+// A block is 16 slots of one (layer, kv head): keys [16][head_dim] and values [16][head_dim] as the codec has
+// them, and for each slot a fact sheet and the marks that the policy asked for.
 inline constexpr int kBlockSlots = 16;
 
 enum class Modality : std::uint8_t { text = 0, image = 1 };  // numbered as the evidence kernels expect
 
-enum Flags : std::uint8_t { kPinned = 1 };  // never leaves: the opening words, attention sinks
+enum Flags : std::uint8_t {
+  kPinned = 1,  // never leaves: the opening words, attention sinks
+  kFrozen = 2,  // chosen once by a policy that does not choose again
+};
 
 inline constexpr std::int32_t kNoFrame = -1;  // text outside any frame
 
@@ -47,8 +50,10 @@ struct BlockRef {
   int n_live() const noexcept { return end - first; }
 };
 
-constexpr std::size_t block_bytes(int head_dim) noexcept {
-  return kBlockSlots * (2 * static_cast<std::size_t>(head_dim) * sizeof(f16) + sizeof(SlotFacts));
+// row_bytes: of a key or value as the codec has it.
+constexpr std::size_t block_bytes(std::size_t row_bytes, int n_marks) noexcept {
+  return kBlockSlots *
+         (2 * row_bytes + sizeof(SlotFacts) + static_cast<std::size_t>(n_marks) * sizeof(float));
 }
 
 }  // namespace shrike::kv

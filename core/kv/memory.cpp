@@ -1,8 +1,6 @@
 #include "core/kv/memory.hpp"
 
 #include <algorithm>
-#include <cstring>
-
 #include "platform/check.hpp"
 
 namespace shrike::kv {
@@ -13,33 +11,74 @@ int Memory::Shape::blocks_per_table() const noexcept {
   return std::min(n_blocks, 2 * div_ceil(slots_max(), kBlockSlots) + 4);
 }
 
-void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope) noexcept {
+void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
+                     const Kernels& kernels) noexcept {
   shape_ = shape;
   rope_ = &rope;
-  pool_.lay_out(arena, shape.n_blocks, shape.head_dim);
+  kernels_ = &kernels;
+  pool_.lay_out(arena, shape.n_blocks, shape.head_dim, shape.codec_or_f16(), shape.needs);
   const std::size_t n_tables = static_cast<std::size_t>(shape.n_tables());
+  const std::size_t n_layers = static_cast<std::size_t>(shape.n_layers);
   const std::size_t per_table = static_cast<std::size_t>(shape.blocks_per_table());
+  const std::size_t head_dim = static_cast<std::size_t>(shape.head_dim);
   tables_ = arena.take<Table>("kv tables", n_tables);
   BlockRef* blocks = arena.take<BlockRef>("kv tables", n_tables * per_table);
+  shown_ = arena.take<LayerShown>("kv tables", n_layers);
+  share_before_ = arena.take<float>("kv tables", n_layers);
+  share_now_ = arena.take<float>("kv tables", n_layers);
+  budget_ = arena.take<int>("kv tables", n_tables);
+  merge_memory_ = arena.take<float>("kv tables", 2 * n_tables);
+  if ((shape.needs & kNeedQueries) != 0) {
+    const std::size_t numbers = n_tables * static_cast<std::size_t>(shape.group) * head_dim;
+    query_mean_ = arena.take<float>("kv tables", numbers);
+    query_square_ = arena.take<float>("kv tables", numbers);
+    query_variance_ = arena.take<float>("compress", static_cast<std::size_t>(shape.group) * head_dim);
+  }
+
   const std::size_t n = static_cast<std::size_t>(shape.slots_max());
   facts_ = arena.take<SlotFacts>("compress", n);
   positions_ = arena.take<std::int32_t>("compress", n);
-  scores_ = arena.take<float>("compress", n);
+  if (n_marks(shape.needs) > 0)
+    marks_ = arena.take<float>("compress", n * static_cast<std::size_t>(n_marks(shape.needs)));
+  if ((shape.needs & kNeedKeys) != 0) keys_ = arena.take<float>("compress", n * head_dim);
+  if ((shape.needs & kNeedValues) != 0) values_ = arena.take<float>("compress", n * head_dim);
   keep_ = arena.take<std::uint8_t>("compress", n);
-  order_ = arena.take<std::int32_t>("compress", n);
-  layer_budget_ = arena.take<int>("compress", static_cast<std::size_t>(shape.n_layers));
-  head_budget_ = arena.take<int>("compress", static_cast<std::size_t>(shape.n_kv_heads));
+  changed_ = arena.take<std::uint8_t>("compress", n);
+  count_ = arena.take<float>("compress", n);
+  target_ = arena.take<std::int32_t>("compress", n);
+  scratch_ = arena.take<float>("compress", 2 * n);
+  cosines_ = arena.take<float>("compress", n);
+  turned_ = arena.take<float>("compress", 2 * head_dim);
   rank_ = arena.take<std::int32_t>("compress", static_cast<std::size_t>(rope_positions(shape.n_ctx)));
-  turned_ = arena.take<float>("compress", static_cast<std::size_t>(shape.head_dim));
+  const std::size_t all = static_cast<std::size_t>(shape.n_blocks) * kBlockSlots;
+  scores_ = arena.take<float>("compress", all);
+  order_ = arena.take<std::int32_t>("compress", all);
+  first_ = arena.take<int>("compress", n_tables);
+  n_slots_ = arena.take<int>("compress", n_tables);
+  n_pinned_ = arena.take<int>("compress", n_tables);
+  layer_budget_ = arena.take<int>("compress", n_layers);
   if (arena.measures()) return;
   for (std::size_t t = 0; t < n_tables; ++t) tables_[t].blocks = blocks + t * per_table;
 }
 
 void Memory::reset() noexcept {
   pool_.reset();
-  for (int t = 0; t < shape_.n_tables(); ++t) tables_[t].n_blocks = 0;
+  const int n_tables = shape_.n_tables();
+  for (int t = 0; t < n_tables; ++t) tables_[t].n_blocks = 0;
+  std::fill_n(shown_, shape_.n_layers, LayerShown{});
+  std::fill_n(share_before_, shape_.n_layers, 0.0f);
+  std::fill_n(share_now_, shape_.n_layers, 0.0f);
+  std::fill_n(budget_, n_tables, 0);
+  std::fill_n(merge_memory_, 2 * n_tables, 0.0f);
+  if (query_mean_ != nullptr) {
+    std::fill_n(query_mean_, n_tables * shape_.group * shape_.head_dim, 0.0f);
+    std::fill_n(query_square_, n_tables * shape_.group * shape_.head_dim, 0.0f);
+  }
   next_position_ = 0;
   n_evicted_ = 0;
+  n_window_ = 0;
+  n_frames_since_ = 0;
+  newest_frame_ = kNoFrame;
 }
 
 std::span<const BlockRef> Memory::table(int layer, int kv_head) const noexcept {
@@ -53,6 +92,15 @@ int Memory::n_live(int layer, int kv_head) const noexcept {
   return n;
 }
 
+int Memory::n_slots() const noexcept {
+  int n = 0;
+  for (int layer = 0; layer < shape_.n_layers; ++layer)
+    for (int kv_head = 0; kv_head < shape_.n_kv_heads; ++kv_head) n += n_live(layer, kv_head);
+  return n;
+}
+
+int Memory::n_live_mean() const noexcept { return n_slots() / shape_.n_tables(); }
+
 // --- appending ---------------------------------------------------------------------------------------------
 
 // Slots behind the last one of a table that may still be used: the block has them, and their offsets are in
@@ -64,9 +112,9 @@ int Memory::n_open(const Table& table) const noexcept {
   return next_position_ + n - 1 - last.base <= kOffsetMax ? n : 0;
 }
 
-bool Memory::fits(int n_new) const noexcept {
+bool Memory::has_room(int n_new) const noexcept {
   const int n = n_new + shape_.reserve;
-  if (next_position_ + n > shape_.n_ctx) return false;
+  if (!has_positions(n_new)) return false;
   std::int64_t wanted = 0;
   for (int t = 0; t < shape_.n_tables(); ++t) {
     const Table& table = tables_[t];
@@ -93,11 +141,18 @@ void Memory::append(std::span<const TokenFacts> tokens) noexcept {
       }
       BlockRef& ref = table.blocks[table.n_blocks - 1];
       const int offset = next_position_ + row - ref.base;
+      const std::span<float> marks = pool_.marks(ref.block, ref.end);
+      std::fill(marks.begin(), marks.end(), 0.0f);
       pool_.facts(ref.block, ref.end++) = {tokens[static_cast<std::size_t>(row)],
                                            static_cast<std::uint16_t>(offset), 1, 0.0f};
     }
   }
   next_position_ += n;
+  for (const TokenFacts& token : tokens) {
+    if (token.frame <= newest_frame_) continue;
+    newest_frame_ = token.frame;
+    ++n_frames_since_;
+  }
 }
 
 void Memory::store(const Kernels& kernels, int layer, int kv_head, int row, float* key,
@@ -106,8 +161,9 @@ void Memory::store(const Kernels& kernels, int layer, int kv_head, int row, floa
   const int slot = (table.append_slot + row) % kBlockSlots;
   const BlockRef& ref = table.blocks[table.append_block + (table.append_slot + row) / kBlockSlots];
   rope_->turn(key, key, pool_.facts(ref.block, slot).offset, shape_.head_dim);
-  kernels.f32_to_f16(pool_.key(ref.block, slot), key, shape_.head_dim);
-  kernels.f32_to_f16(pool_.value(ref.block, slot), value, shape_.head_dim);
+  const Codec& codec = pool_.codec();
+  codec.encode(kernels, pool_.key_row(ref.block, slot), key, shape_.head_dim);
+  codec.encode(kernels, pool_.value_row(ref.block, slot), value, shape_.head_dim);
 }
 
 void Memory::mark() noexcept {
@@ -128,186 +184,6 @@ void Memory::roll_back() noexcept {
   }
   next_position_ = mark_position_;
   pool_.rewind(mark_free_);
-}
-
-// --- making room -------------------------------------------------------------------------------------------
-
-int Memory::stream_tokens_max(const Shape& shape) noexcept {
-  // The opening words may leave a block half used behind them, and so may the oldest frame: two blocks a
-  // table.
-  const int blocks = shape.n_blocks / shape.n_tables();
-  const int in_blocks = (blocks - div_ceil(shape.reserve, kBlockSlots) - 2) * kBlockSlots;
-  return std::max(0, std::min(in_blocks, shape.n_ctx - shape.reserve));
-}
-
-int Memory::blocks_min(const Shape& shape, int n_pinned, int n_frame) noexcept {
-  return (div_ceil(n_pinned, kBlockSlots) + div_ceil(n_frame + shape.reserve, kBlockSlots) + 2) *
-         shape.n_tables();
-}
-
-Room Memory::make_room(int n_new, const Policy& policy) noexcept {
-  if (fits(n_new)) return Room::ok;
-  if (!policy.evicts()) return Room::full;
-  // Less and less may stay, for what holes and half-used blocks cost; a policy that keeps whole frames fits
-  // at once.
-  for (int keep = std::max(0, stream_tokens_max(shape_) - n_new); keep > 0; keep -= kBlockSlots) {
-    evict(keep, policy);
-    if (fits(n_new)) return Room::compressed;
-    repack();
-    if (fits(n_new)) return Room::compressed;
-  }
-  evict(0, policy);  // the pinned ones alone
-  repack();
-  return fits(n_new) ? Room::compressed : Room::full;
-}
-
-void Memory::evict(int slots_per_table, const Policy& policy) noexcept {
-  const std::span<int> layer_budget{layer_budget_, static_cast<std::size_t>(shape_.n_layers)};
-  const std::span<int> head_budget{head_budget_, static_cast<std::size_t>(shape_.n_kv_heads)};
-  const int before = n_live(0, 0);
-  policy.layers(slots_per_table * shape_.n_tables(), layer_budget);
-  for (int layer = 0; layer < shape_.n_layers; ++layer) {
-    policy.heads(layer_budget[static_cast<std::size_t>(layer)], head_budget);
-    for (int kv_head = 0; kv_head < shape_.n_kv_heads; ++kv_head) {
-      Table& table = at(layer, kv_head);
-      const std::size_t n = static_cast<std::size_t>(gather(table));
-      const Candidates slots{layer, kv_head, {facts_, n}, {positions_, n}};
-      policy.score(slots, {scores_, n});
-      policy.select(slots, {scores_, n}, head_budget[static_cast<std::size_t>(kv_head)], {keep_, n},
-                    {order_, n});
-      if (policy.merge != nullptr) policy.merge(pool_, this->table(layer, kv_head), *rope_, {keep_, n});
-      keep_in(table);
-    }
-  }
-  close_gaps();
-  n_evicted_ += before - n_live(0, 0);
-}
-
-int Memory::gather(const Table& table) noexcept {
-  int n = 0;
-  for (int b = 0; b < table.n_blocks; ++b) {
-    const BlockRef& ref = table.blocks[b];
-    for (int slot = ref.first; slot < ref.end; ++slot, ++n) {
-      facts_[n] = pool_.facts(ref.block, slot);
-      positions_[n] = ref.base + facts_[n].offset;
-    }
-  }
-  return n;
-}
-
-// Drops what keep_ (in gathered order) does not name. A block whose survivors lie together is trimmed,
-// nothing moves.
-void Memory::keep_in(Table& table) noexcept {
-  const std::uint8_t* keep = keep_;
-  int n_blocks = 0;
-  for (int b = 0; b < table.n_blocks; ++b) {
-    BlockRef ref = table.blocks[b];
-    const int n = ref.n_live();
-    squeeze(ref, keep);
-    keep += n;
-    if (ref.n_live() > 0)
-      table.blocks[n_blocks++] = ref;
-    else
-      pool_.give_back(ref.block);
-  }
-  table.n_blocks = n_blocks;
-}
-
-// keep [ref.n_live()]. Survivors with a hole between them close up towards the first; their keys stay as they
-// are turned, because the offset goes along.
-void Memory::squeeze(BlockRef& ref, const std::uint8_t* keep) noexcept {
-  const int first = ref.first;
-  const int n = ref.n_live();
-  int skipped = 0;
-  while (skipped < n && keep[skipped] == 0) ++skipped;
-  int to = first + skipped;
-  ref.first = static_cast<std::uint8_t>(to);
-  const std::size_t bytes = static_cast<std::size_t>(shape_.head_dim) * sizeof(f16);
-  for (int from = skipped; from < n; ++from) {
-    if (keep[from] == 0) continue;
-    if (to != first + from) {
-      std::memcpy(pool_.key(ref.block, to), pool_.key(ref.block, first + from), bytes);
-      std::memcpy(pool_.value(ref.block, to), pool_.value(ref.block, first + from), bytes);
-      pool_.facts(ref.block, to) = pool_.facts(ref.block, first + from);
-    }
-    ++to;
-  }
-  ref.end = static_cast<std::uint8_t>(to);
-}
-
-void Memory::repack() noexcept {
-  for (int t = 0; t < shape_.n_tables(); ++t) repack(tables_[t]);
-  close_gaps();
-}
-
-// Moves each block's slots into the one before it where they fit: the only place where a key is turned again,
-// by the difference of the bases, once a move.
-void Memory::repack(Table& table) noexcept {
-  int n_blocks = 0;
-  for (int b = 0; b < table.n_blocks; ++b) {
-    const BlockRef from = table.blocks[b];
-    BlockRef* to = n_blocks > 0 ? &table.blocks[n_blocks - 1] : nullptr;
-    const int delta = to != nullptr ? from.base - to->base : 0;
-    const int last_offset = pool_.facts(from.block, from.end - 1).offset + delta;
-    if (to == nullptr || to->n_live() + from.n_live() > kBlockSlots || last_offset > kOffsetMax ||
-        delta < 0) {
-      table.blocks[n_blocks++] = from;
-      continue;
-    }
-    const std::size_t bytes = static_cast<std::size_t>(shape_.head_dim) * sizeof(f16);
-    const auto move = [&](std::uint32_t block, int slot, int to_slot, int turn_by) {
-      f16* key = pool_.key(to->block, to_slot);
-      if (turn_by == 0) {
-        std::memmove(key, pool_.key(block, slot), bytes);
-      } else {
-        for (int i = 0; i < shape_.head_dim; ++i) turned_[i] = f16_to_f32(pool_.key(block, slot)[i]);
-        rope_->turn(turned_, turned_, turn_by, shape_.head_dim);
-        for (int i = 0; i < shape_.head_dim; ++i) key[i] = f32_to_f16(turned_[i]);
-      }
-      std::memmove(pool_.value(to->block, to_slot), pool_.value(block, slot), bytes);
-      SlotFacts facts = pool_.facts(block, slot);
-      facts.offset = static_cast<std::uint16_t>(facts.offset + turn_by);
-      pool_.facts(to->block, to_slot) = facts;
-    };
-    const int n = to->n_live();
-    if (to->end + from.n_live() > kBlockSlots) {  // no space behind: close up to the front first
-      for (int i = 0; i < n; ++i) move(to->block, to->first + i, i, 0);
-      to->first = 0;
-      to->end = static_cast<std::uint8_t>(n);
-    }
-    for (int slot = from.first; slot < from.end; ++slot) move(from.block, slot, to->end++, delta);
-    pool_.give_back(from.block);
-  }
-  table.n_blocks = n_blocks;
-}
-
-// Positions between the first and the last slot of any block are in use; all others are given up, and every
-// block moves down by the unused positions below it. One map for all tables, so order and distances hold
-// across layers and heads.
-void Memory::close_gaps() noexcept {
-  std::fill(rank_, rank_ + next_position_ + 1, 0);
-  const auto first_position = [&](const BlockRef& ref) {
-    return ref.base + pool_.facts(ref.block, ref.first).offset;
-  };
-  for (int t = 0; t < shape_.n_tables(); ++t)
-    for (int b = 0; b < tables_[t].n_blocks; ++b) {
-      const BlockRef& ref = tables_[t].blocks[b];
-      const int last = ref.base + pool_.facts(ref.block, ref.end - 1).offset;
-      std::fill(rank_ + first_position(ref), rank_ + last + 1, 1);
-    }
-  int below = 0;
-  for (int position = 0; position <= next_position_; ++position) {
-    const int used = rank_[position];
-    rank_[position] = below;
-    below += used;
-  }
-  for (int t = 0; t < shape_.n_tables(); ++t)
-    for (int b = 0; b < tables_[t].n_blocks; ++b) {
-      BlockRef& ref = tables_[t].blocks[b];
-      const int position = first_position(ref);
-      ref.base -= position - rank_[position];
-    }
-  next_position_ = rank_[next_position_];
 }
 
 }  // namespace shrike::kv

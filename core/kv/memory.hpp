@@ -4,6 +4,7 @@
 
 #include "core/arena.hpp"
 #include "core/kv/block.hpp"
+#include "core/kv/evidence.hpp"
 #include "core/kv/policy.hpp"
 #include "core/kv/pool.hpp"
 #include "core/kv/rope_table.hpp"
@@ -23,12 +24,14 @@ enum class Room : std::uint8_t { ok, compressed, full };
 //
 // Positions are shared by all layers and heads. After an eviction the gaps that no table uses any more are
 // closed by moving whole blocks (changing their base), so positions stay below n_ctx for ever and no key is
-// touched.
+// touched. Heads that keep different tokens use up positions faster than slots: when those run out, gaps
+// inside blocks are closed as well, and then the oldest positions are given up in every table.
 //
 // Shapes   per (layer, kv_head) a table of blocks of 16 slots
 // Units    tokens and blocks; no bytes in this file but in lay_out
 // Order    survivors keep ascending positions; the same calls give the same memory: replay is exact
-// Memory   sections "kv pool", "kv tables", "compress" (one table's worth of candidates); allocates nothing
+// Memory   sections "kv pool", "kv tables", "compress" (one table's worth of candidates, a score for every
+//          slot); allocates nothing
 // Errors   Room::full: the policy keeps everything, state unchanged. Appending without room is our bug:
 //          SHRIKE_CHECK
 // Source   page-local rotation and pinned sinks: StreamingLLM arXiv 2309.17453, with a base per block instead
@@ -42,27 +45,51 @@ class Memory {
     int n_blocks = 0;  // of the pool, for all tables
     int n_ctx = 0;     // positions
     int reserve = 0;   // tokens kept free for asking
+    int group = 1;     // query heads per kv head
+    // What the policy asks for, see serve().
+    const Codec* codec = nullptr;  // null: f16
+    Needs needs = 0;
+    int window = 0;
+    float fade = 1;
+    bool bias = false;
 
+    void serve(const Policy& policy) noexcept {
+      codec = policy.codec;
+      needs = policy.needs;
+      window = policy.window;
+      fade = policy.fade;
+      bias = policy.bias;
+    }
+    std::size_t row_bytes() const noexcept { return codec_or_f16().row_bytes(head_dim); }
+    std::size_t block_bytes() const noexcept { return kv::block_bytes(row_bytes(), n_marks(needs)); }
+    const Codec& codec_or_f16() const noexcept { return codec != nullptr ? *codec : *codecs().front(); }
     int n_tables() const noexcept { return n_layers * n_kv_heads; }
     // The most live slots that one table can have: each has a position of its own.
     int slots_max() const noexcept { return n_ctx < n_blocks * kBlockSlots ? n_ctx : n_blocks * kBlockSlots; }
     int blocks_per_table() const noexcept;
   };
-  static constexpr int kOffsetMax = 255;  // of a key inside its block, in positions
+  // Of a key inside its block, in positions: heads that keep few of many tokens still fill their blocks.
+  static constexpr int kOffsetMax = 1023;
   static int rope_positions(int n_ctx) noexcept { return n_ctx + kOffsetMax + 1; }
 
-  void lay_out(Arena& arena, const Shape& shape, const RopeTable& rope) noexcept;
+  void lay_out(Arena& arena, const Shape& shape, const RopeTable& rope, const Kernels& kernels) noexcept;
   void reset() noexcept;
 
+  // Whether n_new tokens and the reserve fit as things are.
+  bool has_room(int n_new) const noexcept;
   [[nodiscard]] Room make_room(int n_new, const Policy& policy) noexcept;
 
   // Gives each token a slot in every table and the next position. Keys and values are then stored layer by
   // layer.
   void append(std::span<const TokenFacts> tokens) noexcept;
-  // Row r of the last append: the key is turned to its place in its block (in `key` itself), both are rounded
-  // to f16.
+  // Row r of the last append: the key is turned to its place in its block (in `key` itself), both are
+  // encoded.
   void store(const Kernels& kernels, int layer, int kv_head, int row, float* key,
              const float* value) noexcept;
+  // What the last append's attention over one layer showed becomes running state of its slots and of the
+  // layer. Called between append and the next event, for chunks of the stream and for those that only look at
+  // it.
+  void absorb(int layer, const Evidence& evidence, int n_rows, const Look& look) noexcept;
 
   // One mark at a time. roll_back() makes the memory bit for bit what it was at mark(): only appends may lie
   // between.
@@ -75,7 +102,13 @@ class Memory {
   const RopeTable& rope() const noexcept { return *rope_; }
   const Shape& shape() const noexcept { return shape_; }
   int next_position() const noexcept { return next_position_; }
-  std::int64_t n_evicted() const noexcept { return n_evicted_; }  // slots of table (0, 0), since reset()
+  int n_live_mean() const noexcept;  // over all tables
+  std::int64_t n_evicted() const noexcept {
+    return n_evicted_;
+  }  // slots of a table on average, since reset()
+  const LayerShown& shown(int layer) const noexcept { return shown_[layer]; }
+  // Slots that the last compression gave to a table; 0 before the first.
+  int budget(int layer, int kv_head) const noexcept { return budget_[layer * shape_.n_kv_heads + kv_head]; }
 
   // The most tokens that every table can hold beside the reserve, when all hold the same ones.
   static int stream_tokens_max(const Shape& shape) noexcept;
@@ -97,14 +130,31 @@ class Memory {
     return tables_[layer * shape_.n_kv_heads + kv_head];
   }
   int n_open(const Table& table) const noexcept;
-  bool fits(int n_new) const noexcept;
+  bool has_positions(int n_new) const noexcept {
+    return next_position_ + n_new + shape_.reserve <= shape_.n_ctx;
+  }
+  int n_slots() const noexcept;  // live, of all tables
+  void count_marks(const BlockRef& ref, int slot, int column, const Evidence& evidence, const Look& look,
+                   int n_seen, std::ptrdiff_t row) noexcept;
+  void show_layer(int layer, const Evidence& evidence) noexcept;
+
   void evict(int slots_per_table, const Policy& policy) noexcept;
-  int gather(const Table& table) noexcept;
+  void survey(const Policy& policy) noexcept;
+  void tie_heads() noexcept;
+  void allocate(int total, const Policy& policy) noexcept;
+  void compress(int layer, int kv_head, const Policy& policy) noexcept;
+  Candidates gather(int layer, int kv_head, Needs needs) noexcept;
+  void put_back(int layer, int kv_head) noexcept;
   void keep_in(Table& table) noexcept;
   void squeeze(BlockRef& ref, const std::uint8_t* keep) noexcept;
-  void repack() noexcept;
-  void repack(Table& table) noexcept;
-  void close_gaps() noexcept;
+  void move(std::uint32_t from, int from_slot, std::uint32_t to, int to_slot, int turn_by) noexcept;
+  void thaw() noexcept;
+  void find_positions(int n_new) noexcept;
+  bool repack(int n_new, const Policy& policy) noexcept;
+  void repack(Table& table, bool split) noexcept;
+  void close_gaps(const Part<PlacePart>& place) noexcept;
+  void close_inner_gaps() noexcept;
+  void forget_oldest(int n_positions) noexcept;
 
   Shape shape_;
   Pool pool_;
@@ -114,17 +164,41 @@ class Memory {
   int mark_position_ = 0;
   int mark_free_ = 0;
   std::int64_t n_evicted_ = 0;
+  int n_window_ = 0;        // newest slots that are rows of the observation window
+  int n_frames_since_ = 0;  // that came since the last compression
+  std::int32_t newest_frame_ = kNoFrame;
 
-  // Scratch of compression, one table's worth.
+  const Kernels* kernels_ = nullptr;
+  LayerShown* shown_ = nullptr;    // [n_layers]
+  float* share_before_ = nullptr;  // [n_layers]
+  float* share_now_ = nullptr;     // [n_layers]
+  float* query_mean_ = nullptr;    // [n_layers][n_heads][head_dim]
+  float* query_square_ = nullptr;
+  float* merge_memory_ = nullptr;  // [tables][2]
+  int* budget_ = nullptr;          // [tables]
+
+  // Scratch of compression: one table's worth ...
   SlotFacts* facts_ = nullptr;         // [slots_max]
   std::int32_t* positions_ = nullptr;  // [slots_max]
-  float* scores_ = nullptr;            // [slots_max]
+  float* marks_ = nullptr;             // [n_marks][slots_max]
+  float* keys_ = nullptr;              // [slots_max][head_dim], if asked for
+  float* values_ = nullptr;            // [slots_max][head_dim], if asked for
+  float* query_variance_ = nullptr;    // [group][head_dim], if asked for
   std::uint8_t* keep_ = nullptr;       // [slots_max]
-  std::int32_t* order_ = nullptr;      // [slots_max]
-  int* layer_budget_ = nullptr;        // [n_layers]
-  int* head_budget_ = nullptr;         // [n_kv_heads]
+  std::uint8_t* changed_ = nullptr;    // [slots_max]
+  float* count_ = nullptr;             // [slots_max]
+  std::int32_t* target_ = nullptr;     // [slots_max]
+  float* scratch_ = nullptr;           // [2 slots_max]
+  float* cosines_ = nullptr;           // [slots_max]
+  float* turned_ = nullptr;            // [2][head_dim]
   std::int32_t* rank_ = nullptr;       // [rope_positions(n_ctx)]: live positions below this one
-  float* turned_ = nullptr;            // [head_dim]
+  // ... and one number for every slot there can be.
+  float* scores_ = nullptr;        // [n_blocks * 16]
+  std::int32_t* order_ = nullptr;  // [n_blocks * 16]
+  int* first_ = nullptr;           // [tables]
+  int* n_slots_ = nullptr;         // [tables]
+  int* n_pinned_ = nullptr;        // [tables]
+  int* layer_budget_ = nullptr;    // [n_layers]
 };
 
 }  // namespace shrike::kv

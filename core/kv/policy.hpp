@@ -3,56 +3,64 @@
 #include <span>
 #include <string_view>
 
-#include "core/kv/block.hpp"
-#include "core/kv/pool.hpp"
-#include "core/kv/rope_table.hpp"
+#include "core/kv/codec.hpp"
+#include "core/kv/part.hpp"
 #include "platform/result.hpp"
 
+// How a method is added. Most are one part:
+//
+//   1. core/kv/parts/score_mine.cpp          the formula, with its source, and at the end of the file its
+//   row:
+//
+//        namespace shrike::kv::parts {
+//        namespace {
+//        void mine(const Candidates& slots, const Args& args, std::span<float> score) noexcept { ... }
+//        }  // namespace
+//        const PartRow<ScorePart> score_mine{
+//            "mine", mine, {{{"window", {32}, 1, 512}}}, kNeedWindow, "one line for people",
+//            Scale::probability};
+//        }  // namespace shrike::kv::parts
+//
+//   2. core/kv/catalogue.hpp                 row(score_mine) in the list of its kind
+//   3. core/kv/policies.cpp                  a line, if the composition deserves a name of its own
+//   4. tests/core/test_kv_<method>.cpp       the numbers of its paper by hand; test_kv_property.cpp finds it
+//   by itself
+//
+// What kinds there are and what each promises: part.hpp. What a part may read: its row's `needs`, from
+// needs.hpp; nothing is collected, kept or gathered that no part of the policy needs. Arguments are read,
+// checked and explained from the row. Three names mean more than a number to the part, because the memory
+// does the work: a score's `window` (rows observed) and `fade` (what a frame leaves of the sums), and a
+// merge's `bias` (see Policy). Allocators share with parts/share.hpp, which conserves the budget; selectors
+// begin with parts/protect.hpp.
 namespace shrike::kv {
 
-// A policy is a composition of small parts, each one file under core/kv/parts/ and one row in policy.cpp.
-// Compression runs
-//
-//   layers -> heads -> score -> select -> merge          whenever room must be made, before an append
-//
-// Parts see slots and their facts, never a model. They allocate nothing and use no state but their arguments,
-// so that the same stream gives the same memory, whatever the number of threads.
-
-// The live slots of one (layer, kv head), oldest first, gathered for the parts.
-struct Candidates {
-  int layer = 0;
-  int kv_head = 0;
-  std::span<const SlotFacts> facts;         // [n]
-  std::span<const std::int32_t> positions;  // [n], ascending
+// Whose rows are the observation window.
+enum class Observe : std::uint8_t {
+  frame,     // the last rows of each frame, as they come: nothing is known of questions
+  proxy,     // the words that stand around any question, shown to the memory before it is compressed
+  question,  // a standing question, shown likewise
 };
-
-// Shares `total` slots over the layers: sum(out) == total, always.
-using LayersPart = void (*)(int total, std::span<int> out) noexcept;
-// Shares one layer's slots over its kv heads: sum(out) == total, always.
-using HeadsPart = void (*)(int total, std::span<int> out) noexcept;
-// One finite number a slot; higher means keep.
-using ScorePart = void (*)(const Candidates& slots, std::span<float> score) noexcept;
-// keep[i] = 1 for at most max(budget, pinned) slots, every pinned one among them. `order` is scratch, [n].
-using SelectPart = void (*)(const Candidates& slots, std::span<const float> score, int budget,
-                            std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept;
-
-// Folds what is about to leave (keep[i] = 0) into what stays. Keys are aligned by turning them with `rope`
-// first.
-using MergePart = void (*)(Pool& pool, std::span<const BlockRef> blocks, const RopeTable& rope,
-                           std::span<const std::uint8_t> keep) noexcept;
-
-enum class Codec : std::uint8_t { f16 };
 
 struct Policy {
   std::string_view name;
-  LayersPart layers = nullptr;
-  HeadsPart heads = nullptr;
-  ScorePart score = nullptr;
-  SelectPart select = nullptr;  // null: nothing ever leaves, and a full pool says so
-  MergePart merge = nullptr;    // null: what leaves, leaves
-  Codec codec = Codec::f16;
+  Part<SchedulePart> when;
+  Part<ScorePart> score;
+  Part<LayersPart> layers;
+  Part<HeadsPart> heads;
+  Part<SelectPart> select;  // null: nothing ever leaves, and a full pool says so
+  Part<MergePart> merge;
+  Part<PlacePart> place;
+  const Codec* codec = nullptr;
+  Observe observe = Observe::frame;
+  bool tied = false;      // the heads of a layer keep the same tokens: their scores are averaged
+  bool bias = false;      // a slot that stands for c tokens draws the attention of c: its logits grow by ln c
+  int window = 0;         // rows of the observation window
+  float fade = 1;         // what a frame leaves of the running sums
+  Needs needs = 0;        // of all parts together
+  Needs score_needs = 0;  // of the score alone
+  Needs keep_needs = 0;   // of select and merge
 
-  bool evicts() const noexcept { return select != nullptr; }
+  bool evicts() const noexcept { return select.run != nullptr; }
 };
 
 struct PolicyRow {
@@ -62,8 +70,10 @@ struct PolicyRow {
 };
 [[nodiscard]] std::span<const PolicyRow> named_policies() noexcept;
 
-// "recent", or by hand: "layers=equal heads=equal score=recency select=frames merge=drop". A key left out
-// takes the part in use by `recent`. Errors: usage, naming the part and what there is.
+// "recent"; or by hand, words apart by commas or blanks: "layers=equal, score=h2o(fade=0.9),
+// select=top(sink=4, recent=50%), merge=average"; or a name and what shall be different: "recent, codec=f16".
+// A part left out is the first of its kind in the catalogue. Errors: usage, naming the word; the hint lists
+// what there is, the nearest spelling first.
 [[nodiscard]] Result<Policy> parse_policy(std::string_view text);
 
 }  // namespace shrike::kv

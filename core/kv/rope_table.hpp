@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/arena.hpp"
+#include "core/limits.hpp"
 #include "platform/kernels/kernels.hpp"
 
 namespace shrike::kv {
@@ -40,6 +41,21 @@ class RopeTable {
     if (out != x)
       for (int i = 2 * n_pairs_; i < head_dim; ++i) out[i] = x[i];
   }
+  // x turned by -position, in place.
+  void turn_back(float* x, int position) const noexcept {
+    SHRIKE_DCHECK(position >= 0 && position < n_positions_, position, n_positions_);
+    float sin[limits::kHeadDimMax / 2];
+    for (int pair = 0; pair < n_pairs_; ++pair) sin[pair] = -sin_[at(position) + pair];
+    turn_(x, x, cos_ + at(position), sin, n_pairs_);
+  }
+  // x = x times one complex number a pair, in place: cos + i sin, of any length. [n_pairs] each
+  void multiply(float* x, const float* cos, const float* sin) const noexcept {
+    turn_(x, x, cos, sin, n_pairs_);
+  }
+  const float* cos(int position) const noexcept { return cos_ + at(position); }  // [n_pairs]
+  const float* sin(int position) const noexcept { return sin_ + at(position); }
+  int n_pairs() const noexcept { return n_pairs_; }
+  int n_positions() const noexcept { return n_positions_; }
 
  private:
   std::ptrdiff_t at(int position) const noexcept { return static_cast<std::ptrdiff_t>(position) * n_pairs_; }

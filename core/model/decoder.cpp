@@ -5,7 +5,7 @@
 namespace shrike {
 
 void Decoder::lay_out(Arena& arena, const Compute& compute, const kv::Memory::Shape& shape, int n_chunk_max,
-                      bool evidence) noexcept {
+                      kv::Needs needs) noexcept {
   const TextConfig& c = *config_;
   n_chunk_max_ = n_chunk_max;
   const auto floats = [&](int cols) {
@@ -21,22 +21,25 @@ void Decoder::lay_out(Arena& arena, const Compute& compute, const kv::Memory::Sh
   up_ = floats(c.n_ff);
   row_class_ = arena.take<kv::Modality>("chunk", static_cast<std::size_t>(n_chunk_max));
   logits_ = arena.take<float>("logits", static_cast<std::size_t>(c.n_vocab));
-  attention_.lay_out(arena, shape, c.group(), n_chunk_max, compute.threads.count(), evidence);
+  attention_.lay_out(arena, shape, c.group(), n_chunk_max, compute.threads.count(), needs);
 }
 
 void Decoder::prefill(const Compute& compute, kv::Memory& memory, std::span<const kv::TokenFacts> tokens,
-                      bool want_rows, kv::Evidence* evidence) noexcept {
+                      bool want_rows, std::span<kv::Evidence> evidence, const kv::Look* look) noexcept {
   const int n_rows = static_cast<int>(tokens.size());
   SHRIKE_CHECK(n_rows > 0 && n_rows <= n_chunk_max_, n_rows, n_chunk_max_);
   for (int row = 0; row < n_rows; ++row) row_class_[row] = tokens[static_cast<std::size_t>(row)].modality;
   memory.append(tokens);
   for (int layer = 0; layer < config_->n_layers; ++layer) {
     const TextLayer& w = weights_->layers[static_cast<std::size_t>(layer)];
-    kv::Evidence* shown = evidence != nullptr ? &evidence[layer] : nullptr;
-    const bool keys_only = layer + 1 == config_->n_layers && !want_rows && shown == nullptr;
+    kv::Evidence* shown = nullptr;
+    if (!evidence.empty()) shown = &evidence[evidence.size() == 1 ? 0 : static_cast<std::size_t>(layer)];
+    const bool last = layer + 1 == config_->n_layers && !want_rows;
     norm(compute, w.attn_norm, n_rows);
-    attend(compute, memory, layer, n_rows, shown, keys_only);
-    if (keys_only) break;
+    attend(compute, memory, layer, n_rows, shown, look != nullptr ? *look : kv::Look{},
+           last && shown == nullptr);
+    if (shown != nullptr && look != nullptr) memory.absorb(layer, *shown, n_rows, *look);
+    if (last) break;
     norm(compute, w.ffn_norm, n_rows);
     feed_forward(compute, w, n_rows);
   }
@@ -51,7 +54,7 @@ void Decoder::norm(const Compute& compute, const float* weight, int n_rows) noex
 }
 
 void Decoder::attend(const Compute& compute, kv::Memory& memory, int layer, int n_rows,
-                     kv::Evidence* evidence, bool keys_only) noexcept {
+                     kv::Evidence* evidence, const kv::Look& look, bool keys_only) noexcept {
   const TextConfig& c = *config_;
   const TextLayer& w = weights_->layers[static_cast<std::size_t>(layer)];
   if (keys_only)
@@ -65,8 +68,8 @@ void Decoder::attend(const Compute& compute, kv::Memory& memory, int layer, int 
     }
   });
   if (keys_only) return;
-  attention_.attend(compute.kernels, compute.threads, memory, layer, q_, mixed_, n_rows, row_class_,
-                    evidence);
+  attention_.attend(compute.kernels, compute.threads, memory, layer, q_, mixed_, n_rows, row_class_, evidence,
+                    look);
   linear(compute, mixed_, n_rows, {{w.o, nullptr, x_, true}});
 }
 

@@ -25,8 +25,9 @@ class Decoder {
   Decoder() = default;
   Decoder(const TextConfig& config, const TextWeights& weights) : config_(&config), weights_(&weights) {}
 
+  // needs: what attention must be able to collect.
   void lay_out(Arena& arena, const Compute& compute, const kv::Memory::Shape& shape, int n_chunk_max,
-               bool evidence) noexcept;
+               kv::Needs needs) noexcept;
 
   float* row(int r) noexcept {
     return x_ + static_cast<std::ptrdiff_t>(r) * config_->dim;
@@ -35,15 +36,16 @@ class Decoder {
 
   // Appends tokens.size() rows to the memory and runs them through all layers. The caller has made room.
   // want_rows: logits() may follow; without it the last layer stops when its keys and values are stored.
-  // evidence: null, or one Evidence a layer.
+  // look: null, or the memory absorbs what each layer shows. evidence: empty, one for all layers in turn, or one
+  // each.
   void prefill(const Compute& compute, kv::Memory& memory, std::span<const kv::TokenFacts> tokens,
-               bool want_rows, kv::Evidence* evidence) noexcept;
+               bool want_rows, std::span<kv::Evidence> evidence, const kv::Look* look) noexcept;
   // Of row r of the last prefill; valid until the next call.
   const float* logits(const Compute& compute, int r) noexcept;
 
  private:
   void attend(const Compute& compute, kv::Memory& memory, int layer, int n_rows, kv::Evidence* evidence,
-              bool keys_only) noexcept;
+              const kv::Look& look, bool keys_only) noexcept;
   void feed_forward(const Compute& compute, const TextLayer& w, int n_rows) noexcept;
   void norm(const Compute& compute, const float* weight, int n_rows) noexcept;
 

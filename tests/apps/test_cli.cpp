@@ -96,7 +96,7 @@ TEST_F(Usage, impossible_values_are_refused_with_the_possible_ones) {
       {{"plan", "--kv-budget", "-1MiB"}, {"--kv-budget -1MiB", "4MiB"}},
       {{"plan", "--kv-budget", "99999999G"}, {"--kv-budget 99999999G", "4MiB"}},
       {{"plan", "--memory", "0"}, {"--memory 0", "64MiB"}},
-      {{"plan", "--kv-policy", "best"}, {"best", "recent, full"}},
+      {{"plan", "--kv-policy", "best"}, {"best", "recent", "full"}},
       {{"plan", "--filter", "box"}, {"--filter box", "bilinear, bicubic and lanczos"}},
       {{"plan", "--frame-size", "wide"}, {"--frame-size wide", "1920x1080"}},
       {{"watch", "-s", kClip, "--frame-size", "99999x9"}, {"--frame-size 99999x9", "8192"}},

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <memory>
 #include <random>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -13,40 +16,73 @@
 
 namespace shrike::kv::test {
 
+inline constexpr Needs kShown = need(Mark::mass) | kNeedEntropy;
+
 // A memory and its attention in an arena of their own, fed with random keys, values and queries. Keeps what
 // went in, unturned and in f32, so that an obvious version can be computed beside it.
 class Fixture {
  public:
-  Fixture(const Memory::Shape& shape, int group, int n_rows_max, int n_threads, bool evidence,
+  // needs: what attention collects and absorb() gets, beside what the shape's policy asks for.
+  Fixture(const Memory::Shape& shape, int group, int n_rows_max, int n_threads, Needs needs,
           std::uint32_t seed, const Kernels& kernels)
-      : shape(shape), group(group), n_threads(n_threads), kernels(kernels), threads(n_threads), random(seed) {
-    lay_out(measure_, n_rows_max, evidence);
+      : shape(shape),
+        group(group),
+        n_threads(n_threads),
+        kernels(kernels),
+        threads(n_threads),
+        random(seed),
+        needs_(needs | (shape.needs & kNeedEvidence)) {
+    this->shape.group = group;
+    lay_out(measure_, n_rows_max);
     arena_ = Arena::reserve(measure_, {}).value();
-    lay_out(arena_, n_rows_max, evidence);
+    lay_out(arena_, n_rows_max);
     arena_.seal();
     memory.reset();
+    make_evidence();
   }
 
   // Appends n tokens of one frame, the same in every table but with keys and values of its own per (layer,
-  // head).
+  // head). Every third is text.
   void append(int n, std::int32_t frame, std::uint8_t flags = 0) {
     std::vector<TokenFacts> facts(static_cast<std::size_t>(n));
     for (int i = 0; i < n; ++i)
       facts[static_cast<std::size_t>(i)] = {frame, 0, static_cast<std::uint8_t>(i),
                                             i % 3 == 0 ? Modality::text : Modality::image, flags};
+    append(facts);
+  }
+  void append(std::span<const TokenFacts> facts) {
     memory.append(facts);
+    classes_.clear();
+    for (const TokenFacts& f : facts) classes_.push_back(f.modality);
     for (int layer = 0; layer < shape.n_layers; ++layer)
       for (int head = 0; head < shape.n_kv_heads; ++head)
-        for (int row = 0; row < n; ++row) {
-          std::vector<float> key = numbers(shape.head_dim);
+        for (std::size_t row = 0; row < facts.size(); ++row) {
+          std::vector<float> key = numbers(shape.head_dim, key_size);
           const std::vector<float> value = numbers(shape.head_dim);
-          memory.store(kernels, layer, head, row, key.data(), value.data());
+          memory.store(kernels, layer, head, static_cast<int>(row), key.data(), value.data());
         }
   }
 
-  std::vector<float> numbers(int n) {
+  // Attention of the last append over every layer, with random queries; with a look the memory absorbs what
+  // it shows. [n_layers][rows][n_heads * head_dim]
+  std::vector<float> attend(const Look* look) {
+    const int n_rows = static_cast<int>(classes_.size());
+    const int n = n_rows * shape.n_kv_heads * group * shape.head_dim;
+    std::vector<float> all;
+    for (int layer = 0; layer < shape.n_layers; ++layer) {
+      const std::vector<float> q = numbers(n, query_size);
+      std::vector<float> out(static_cast<std::size_t>(n));
+      attention.attend(kernels, threads, memory, layer, q.data(), out.data(), n_rows, classes_.data(),
+                       look != nullptr ? &evidence : nullptr, look != nullptr ? *look : Look{});
+      if (look != nullptr) memory.absorb(layer, evidence, n_rows, *look);
+      all.insert(all.end(), out.begin(), out.end());
+    }
+    return all;
+  }
+
+  std::vector<float> numbers(int n, float size = 1) {
     std::vector<float> out(static_cast<std::size_t>(n));
-    for (float& x : out) x = normal(random);
+    for (float& x : out) x = normal(random) * size;
     return out;
   }
 
@@ -80,6 +116,31 @@ class Fixture {
     }
   }
 
+  // Every byte of every slot, in order, with positions and marks: equal bytes are equal memories.
+  std::vector<std::uint8_t> bytes() const {
+    std::vector<std::uint8_t> out;
+    const auto add = [&](const void* from, std::size_t n) {
+      const auto* b = static_cast<const std::uint8_t*>(from);
+      out.insert(out.end(), b, b + n);
+    };
+    const Pool& pool = memory.pool();
+    for (int layer = 0; layer < shape.n_layers; ++layer)
+      for (int head = 0; head < shape.n_kv_heads; ++head)
+        for (const BlockRef& ref : memory.table(layer, head)) {
+          add(&ref.base, sizeof(ref.base));
+          for (int slot = ref.first; slot < ref.end; ++slot) {
+            add(&pool.facts(ref.block, slot), sizeof(SlotFacts));
+            add(pool.key_row(ref.block, slot), pool.row_bytes());
+            add(pool.value_row(ref.block, slot), pool.row_bytes());
+            add(pool.marks(ref.block, slot).data(), pool.marks(ref.block, slot).size_bytes());
+          }
+        }
+    const int position = memory.next_position(), n_free = pool.n_free();
+    add(&position, sizeof(position));
+    add(&n_free, sizeof(n_free));
+    return out;
+  }
+
   static constexpr float kBase = 10000.0f;
   Memory::Shape shape;
   int group;
@@ -88,17 +149,67 @@ class Fixture {
   Threads threads;
   std::mt19937 random;
   std::normal_distribution<float> normal{0.0f, 1.0f};
+  float key_size = 1, query_size = 1;  // 0: keys, queries of nothing but zeros
   RopeTable rope;
   Memory memory;
   Attention attention;
+  Evidence evidence;
 
  private:
-  void lay_out(Arena& arena, int n_rows_max, bool evidence) {
+  void lay_out(Arena& arena, int n_rows_max) {
     rope.lay_out(arena, Memory::rope_positions(shape.n_ctx), shape.head_dim, kBase, kernels.rope_neighbours);
-    memory.lay_out(arena, shape, rope);
-    attention.lay_out(arena, shape, group, n_rows_max, n_threads, evidence);
+    memory.lay_out(arena, shape, rope, kernels);
+    attention.lay_out(arena, shape, group, n_rows_max, n_threads, needs_);
   }
+  void make_evidence() {
+    const auto floats = [&](Needs needs, int n) {
+      if ((needs_ & needs) == 0) return static_cast<float*>(nullptr);
+      buffers_.push_back(std::make_unique<float[]>(static_cast<std::size_t>(n)));
+      return buffers_.back().get();
+    };
+    const int columns = shape.n_kv_heads * shape.slots_max();
+    const int queries = shape.n_kv_heads * group * shape.head_dim;
+    rows_.resize(static_cast<std::size_t>(2 * shape.n_kv_heads));
+    if ((needs_ & kNeedEntropy) != 0) evidence.rows = rows_.data();
+    evidence.mass = floats(need(Mark::mass), columns);
+    evidence.window_text = floats(kNeedWindow, columns);
+    evidence.window_image = floats(kNeedWindow, columns);
+    evidence.votes = floats(kNeedWindow, columns);
+    evidence.last = floats(need(Mark::last), columns);
+    evidence.query_sum = floats(kNeedQueries, queries);
+    evidence.query_square = floats(kNeedQueries, queries);
+  }
+
+  Needs needs_;
+  std::vector<Modality> classes_;
+  std::vector<RowSums> rows_;
+  std::vector<std::unique_ptr<float[]>> buffers_;
   Arena measure_, arena_;
 };
+
+// What must hold after every event, whatever the policy.
+inline void expect_sound(const Memory& memory) {
+  std::set<std::uint32_t> blocks;
+  int n_used = 0;
+  for (int layer = 0; layer < memory.shape().n_layers; ++layer)
+    for (int head = 0; head < memory.shape().n_kv_heads; ++head) {
+      int last = -1;
+      for (const BlockRef& ref : memory.table(layer, head)) {
+        ++n_used;
+        EXPECT_TRUE(blocks.insert(ref.block).second) << "block twice";
+        EXPECT_GT(ref.n_live(), 0);
+        for (int slot = ref.first; slot < ref.end; ++slot) {
+          const SlotFacts& facts = memory.pool().facts(ref.block, slot);
+          EXPECT_LE(facts.offset, Memory::kOffsetMax);
+          const int position = ref.base + facts.offset;
+          EXPECT_GT(position, last) << "order";
+          last = position;
+        }
+      }
+      EXPECT_LT(last, memory.next_position());
+    }
+  EXPECT_EQ(n_used + memory.pool().n_free(), memory.pool().n_blocks()) << "a block is lost";
+  EXPECT_LE(memory.next_position() + memory.shape().reserve, memory.shape().n_ctx);
+}
 
 }  // namespace shrike::kv::test

@@ -80,7 +80,7 @@ TEST_P(KvAttention, equals_the_obvious_version_over_blocks_evictions_and_odd_siz
   for (int head_dim : {8, 32, 64})
     for (int group : {1, 2, 3})
       for (int n_rows : {1, 5, 8, 29}) {
-        Fixture f(shape_of(head_dim), group, 32, 1, true, 7, k);
+        Fixture f(shape_of(head_dim), group, 32, 1, test::kShown, 7, k);
         const Policy policy = parse_policy("recent").value();
         f.append(7, kNoFrame, kPinned);
         for (int frame = 0; frame < 20; ++frame) {
@@ -125,7 +125,7 @@ TEST_P(KvAttention, is_the_same_bits_for_one_two_and_four_threads) {
   std::vector<float> first;
   std::vector<float> first_mass;
   for (int n_threads : {1, 2, 4}) {
-    Fixture f(shape_of(64), 2, 32, n_threads, true, 8, k);
+    Fixture f(shape_of(64), 2, 32, n_threads, test::kShown, 8, k);
     f.append(100, 0);
     f.append(29, 1);
     const std::vector<float> q = f.numbers(29 * 4 * 64);

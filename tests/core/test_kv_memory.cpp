@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
-
-#include "core/kv/parts/parts.hpp"
 #include "tests/core/kv_fixture.hpp"
 #include "tests/support/isas.hpp"
 
@@ -29,35 +26,12 @@ Memory::Shape small_shape() {
   return shape;
 }
 
-// What must hold after every event, whatever the policy.
-void expect_sound(const Memory& memory) {
-  std::set<std::uint32_t> blocks;
-  int n_used = 0;
-  for (int layer = 0; layer < memory.shape().n_layers; ++layer)
-    for (int head = 0; head < memory.shape().n_kv_heads; ++head) {
-      int last = -1;
-      for (const BlockRef& ref : memory.table(layer, head)) {
-        ++n_used;
-        EXPECT_TRUE(blocks.insert(ref.block).second) << "block twice";
-        EXPECT_GT(ref.n_live(), 0);
-        for (int slot = ref.first; slot < ref.end; ++slot) {
-          const SlotFacts& facts = memory.pool().facts(ref.block, slot);
-          EXPECT_LE(facts.offset, Memory::kOffsetMax);
-          const int position = ref.base + facts.offset;
-          EXPECT_GT(position, last) << "order";
-          last = position;
-        }
-      }
-      EXPECT_LT(last, memory.next_position());
-    }
-  EXPECT_EQ(n_used + memory.pool().n_free(), memory.pool().n_blocks()) << "a block is lost";
-  EXPECT_LE(memory.next_position() + memory.shape().reserve, memory.shape().n_ctx);
-}
+using test::expect_sound;
 
 Policy named(std::string_view name) { return parse_policy(name).value(); }
 
 TEST(Memory, recent_keeps_the_pinned_and_whole_newest_frames_for_ever) {
-  Fixture f(small_shape(), 1, 32, 1, false, 1, best());
+  Fixture f(small_shape(), 1, 32, 1, 0, 1, best());
   const Policy policy = named("recent");
   ASSERT_EQ(f.memory.make_room(7, policy), Room::ok);
   f.append(7, kNoFrame, kPinned);
@@ -93,7 +67,7 @@ TEST(Memory, recent_keeps_the_pinned_and_whole_newest_frames_for_ever) {
 }
 
 TEST(Memory, full_refuses_and_changes_nothing) {
-  Fixture f(small_shape(), 1, 32, 1, false, 2, best());
+  Fixture f(small_shape(), 1, 32, 1, 0, 2, best());
   const Policy policy = named("full");
   int n_frames = 0;
   while (f.memory.make_room(29, policy) == Room::ok) {
@@ -110,7 +84,7 @@ TEST(Memory, full_refuses_and_changes_nothing) {
 }
 
 TEST(Memory, roll_back_restores_every_table_and_the_pool) {
-  Fixture f(small_shape(), 1, 32, 1, false, 3, best());
+  Fixture f(small_shape(), 1, 32, 1, 0, 3, best());
   f.append(30, 0);
   const auto before = f.slots(1, 1);
   const int n_free = f.memory.pool().n_free();
@@ -137,7 +111,7 @@ TEST(Memory, the_smallest_pool_that_blocks_min_promises_takes_a_frame_at_every_t
       Memory::Shape shape = small_shape();
       shape.n_ctx = 512;
       shape.n_blocks = Memory::blocks_min(shape, pinned, frame);
-      Fixture f(shape, 1, 32, 1, false, 4, best());
+      Fixture f(shape, 1, 32, 1, 0, 4, best());
       const Policy policy = named("recent");
       ASSERT_EQ(f.memory.make_room(pinned, policy), Room::ok);
       f.append(pinned, kNoFrame, kPinned);
@@ -153,7 +127,7 @@ TEST(Memory, the_smallest_pool_that_blocks_min_promises_takes_a_frame_at_every_t
 }
 
 // Scores that keep slots here and there, different in every table: a head-wise method at its worst.
-void score_noise(const Candidates& slots, std::span<float> score) noexcept {
+void score_noise(const Candidates& slots, const Args&, std::span<float> score) noexcept {
   for (std::size_t i = 0; i < score.size(); ++i) {
     std::uint32_t h =
         static_cast<std::uint32_t>(slots.facts[i].token.frame * 131 + slots.facts[i].token.j * 7 +
@@ -164,9 +138,9 @@ void score_noise(const Candidates& slots, std::span<float> score) noexcept {
 }
 
 TEST(Memory, scattered_selections_that_differ_by_head_stay_sound_and_keep_their_keys) {
-  Fixture f(small_shape(), 1, 32, 1, false, 5, best());
+  Fixture f(small_shape(), 1, 32, 1, 0, 5, best());
   Policy policy = named("score=recency select=top");
-  policy.score = score_noise;
+  policy.score.run = score_noise;
   f.append(7, kNoFrame, kPinned);
   std::vector<Fixture::Slot> before;
   for (int frame = 0; frame < 300; ++frame) {
@@ -194,7 +168,7 @@ TEST(Memory, scattered_selections_that_differ_by_head_stay_sound_and_keep_their_
 
 TEST(Memory, replay_gives_the_same_memory) {
   const auto run = [] {
-    Fixture f(small_shape(), 1, 32, 1, false, 6, best());
+    Fixture f(small_shape(), 1, 32, 1, 0, 6, best());
     const Policy policy = named("recent");
     f.append(7, kNoFrame, kPinned);
     for (int frame = 0; frame < 50; ++frame) {

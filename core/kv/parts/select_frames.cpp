@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "core/kv/parts/parts.hpp"
+#include "core/kv/catalogue.hpp"
 
 namespace shrike::kv::parts {
 namespace {
@@ -18,13 +18,11 @@ float mean_score(std::span<const float> score, std::size_t begin, std::size_t en
   return sum / static_cast<float>(end - begin);
 }
 
-}  // namespace
-
 // Whole frames or nothing, the best mean score first, until the next one would not fit: a model has never
 // seen half a frame. Pinned slots always stay. A frame that does not fit ends the search, so that age keeps
 // its order.
-void select_frames(const Candidates& slots, std::span<const float> score, int budget,
-                   std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept {
+void frames(const Candidates& slots, const Args&, std::span<const float> score, int budget,
+            std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept {
   const std::size_t n = keep.size();
   int left = budget;
   std::size_t n_runs = 0;
@@ -32,7 +30,7 @@ void select_frames(const Candidates& slots, std::span<const float> score, int bu
     end = run_end(slots, begin);
     order[n_runs++] = static_cast<std::int32_t>(begin);
     for (std::size_t i = begin; i < end; ++i) {
-      keep[i] = (slots.facts[i].token.flags & kPinned) != 0 ? 1 : 0;
+      keep[i] = slots.pinned(static_cast<int>(i)) ? 1 : 0;
       left -= keep[i];
     }
   }
@@ -55,5 +53,9 @@ void select_frames(const Candidates& slots, std::span<const float> score, int bu
               keep.begin() + static_cast<std::ptrdiff_t>(end), std::uint8_t{1});
   }
 }
+
+}  // namespace
+
+const PartRow<SelectPart> select_frames{"frames", frames, {}, 0, "whole frames, the best mean score first"};
 
 }  // namespace shrike::kv::parts

@@ -1,28 +1,22 @@
-#include <algorithm>
-
-#include "core/kv/parts/parts.hpp"
+#include "core/kv/catalogue.hpp"
+#include "core/kv/parts/protect.hpp"
 
 namespace shrike::kv::parts {
+namespace {
 
-// Pinned slots, and the best of the others up to the budget; of equal scores the older slot stays.
-void select_top(const Candidates& slots, std::span<const float> score, int budget,
-                std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept {
-  int n_others = 0;
-  int n_pinned = 0;
-  for (std::size_t i = 0; i < keep.size(); ++i) {
-    const bool pinned = (slots.facts[i].token.flags & kPinned) != 0;
-    keep[i] = pinned ? 1 : 0;
-    n_pinned += pinned ? 1 : 0;
-    if (!pinned) order[static_cast<std::size_t>(n_others++)] = static_cast<std::int32_t>(i);
-  }
-  const int n_best = std::clamp(budget - n_pinned, 0, n_others);
-  const auto better = [&](std::int32_t a, std::int32_t b) {
-    const float x = score[static_cast<std::size_t>(a)];
-    const float y = score[static_cast<std::size_t>(b)];
-    return x != y ? x > y : a < b;
-  };
-  std::nth_element(order.begin(), order.begin() + n_best, order.begin() + n_others, better);
-  for (int i = 0; i < n_best; ++i) keep[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = 1;
+// Source   sinks: StreamingLLM arXiv 2309.17453; recent and heavy: H2O arXiv 2306.14048
+void top(const Candidates& slots, const Args& args, std::span<const float> score, int budget,
+         std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept {
+  const int left = protect(slots, args[0], args[1], budget, keep);
+  take_best(score, left, keep, order);
 }
+
+}  // namespace
+
+const PartRow<SelectPart> select_top{"top",
+                                     top,
+                                     {{{"sink", {}, 0, 4096, false, true}, {"recent", {}, 0, 1 << 20, true}}},
+                                     0,
+                                     "the first, the newest, and the best of the others"};
 
 }  // namespace shrike::kv::parts

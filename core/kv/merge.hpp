@@ -1,0 +1,31 @@
+#pragma once
+
+#include "core/kv/candidates.hpp"
+
+namespace shrike::kv {
+
+// What is about to leave (keep[i] = 0) and what stays, for a part that folds the one into the other. It
+// writes into the rows of kept slots and says so.
+//
+// Shapes   keys, values [n][head_dim], keys not turned (which aligns them); counts, changed, score, keep [n]
+struct Merging {
+  const Candidates& slots;
+  std::span<const std::uint8_t> keep;
+  std::span<const float> score;
+  float* keys = nullptr;
+  float* values = nullptr;
+  std::span<float> count;           // tokens that a slot stands for; added to the receiver's
+  std::span<std::uint8_t> changed;  // zero before; 1 where a kept row was written
+  std::span<std::int32_t> order;    // scratch, [n]
+  std::span<std::int32_t> target;   // scratch, [n]
+  std::span<float> scratch;         // [2 n]
+  std::span<float> cosines;         // scratch, [n]
+  float* sums = nullptr;            // scratch, [2][head_dim]
+  float* memory = nullptr;          // [2] of this table, kept from one time to the next, zero at first
+
+  int n() const noexcept { return slots.n(); }
+  float* key(int i) const noexcept { return keys + static_cast<std::ptrdiff_t>(i) * slots.head_dim; }
+  float* value(int i) const noexcept { return values + static_cast<std::ptrdiff_t>(i) * slots.head_dim; }
+};
+
+}  // namespace shrike::kv

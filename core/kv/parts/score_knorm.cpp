@@ -1,0 +1,23 @@
+#include <cmath>
+
+#include "core/kv/catalogue.hpp"
+
+namespace shrike::kv::parts {
+namespace {
+
+// score_j = -|k_j|: keys that draw attention are short. Turning a key does not change its length.
+// Source   arXiv 2406.11430
+void knorm(const Candidates& slots, const Args&, std::span<float> score) noexcept {
+  for (int j = 0; j < slots.n(); ++j) {
+    const float* key = slots.key(j);
+    float sum = 0;
+    for (int i = 0; i < slots.head_dim; ++i) sum += key[i] * key[i];
+    score[static_cast<std::size_t>(j)] = -std::sqrt(sum);
+  }
+}
+
+}  // namespace
+
+const PartRow<ScorePart> score_knorm{"knorm", knorm, {}, kNeedKeys, "short keys stay"};
+
+}  // namespace shrike::kv::parts
