@@ -20,7 +20,7 @@ times of one alone.
 Examples:
   shrike eval --streams 10                                     all policies, a quick look
   shrike eval --policies recent --budgets 50,28,10 -o result   tables, and files with pictures in result/
-  shrike eval --policies "recent; score=recency select=top" --budgets 512KiB,1MiB)";
+  shrike eval --policies "recent; score=recency, select=top" --budgets 28,512KiB)";
 
 int run(const EvalArguments& a) {
   catch_signals();
