@@ -12,8 +12,8 @@ struct Rgb {
 };
 [[nodiscard]] Rgb mixed(Rgb a, Rgb b, double share_of_b) noexcept;
 
-// A picture to draw on. Lengths are pixels, from the left and from the top; what lies outside is not drawn. Lines and
-// discs have soft edges, rectangles and letters sharp ones.
+// A picture to draw on. Lengths are pixels, from the left and from the top; what lies outside is not drawn.
+// Lines and discs have soft edges, rectangles and letters sharp ones.
 class Canvas {
  public:
   Canvas(int width, int height, Rgb background);

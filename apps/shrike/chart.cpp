@@ -51,7 +51,8 @@ Pen pen_of(const std::vector<ChartLine>& lines, std::size_t i) {
   return {kColours[i % kColours.size()], i < kColours.size() ? 0 : kDash};
 }
 
-// The range of shares on the axis, in tenths: all that is drawn, and not so narrow that noise looks like news.
+// The range of shares on the axis, in tenths: all that is drawn, and not so narrow that noise looks like
+// news.
 struct Range {
   double low = 0, high = 1;
 };

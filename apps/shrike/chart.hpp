@@ -42,7 +42,8 @@ struct Chart {
 // 1200 x 800 pixels.
 [[nodiscard]] Canvas draw_chart(const Chart& chart);
 
-// What every picture of ours has: size, margins, colours of paper, ink and grid, and its two lines of heading.
+// What every picture of ours has: size, margins, colours of paper, ink and grid, and its two lines of
+// heading.
 namespace paper {
 inline constexpr int kWidth = 1200, kHeight = 800, kMargin = 48;
 inline constexpr Rgb kWhite{255, 255, 255}, kInk{34, 38, 46}, kFaint{116, 122, 134}, kGrid{228, 231, 236};

@@ -12,10 +12,10 @@ namespace shrike::cli {
 namespace {
 
 constexpr const char* kFooter = R"(
-Streams are drawn from their seeds; questions are asked when a stream is over. The policy `full` under no budget is
-always measured too, and what the others get is compared with it. A budget counts everything: memory of the stream,
-and the room that is kept free for a question and its answer. Times are those of streams side by side; -t 1 for
-times of one alone.
+Streams are drawn from their seeds; questions are asked when a stream is over. The policy `full`, without a
+budget, is always measured too, and the others are compared with it. A budget counts everything: the memory of
+the stream, and the room that is kept free for a question and its answer. Times are those of streams side by
+side; -t 1 for undisturbed ones.
 
 Examples:
   shrike eval --streams 10                                     all policies, a quick look

@@ -9,7 +9,8 @@
 
 namespace shrike::cli {
 
-// How much KV memory a policy may have in an evaluation: a share of what the whole stream takes, or so many bytes.
+// How much KV memory a policy may have in an evaluation: a share of what the whole stream takes, or so many
+// bytes.
 struct EvalBudget {
   std::string text;        // as people read it: "10%", "512KiB"
   double percent = 0;      // above 0, at most 100; 0: bytes

@@ -22,7 +22,8 @@ namespace shrike::cli {
 // Errors   io, permission
 [[nodiscard]] Status make_folder(const std::string& folder);
 
-// eval.csv, eval.json, answers.csv and the pictures: accuracy.png, for each budget age-10.png and slots-10.png.
+// eval.csv, eval.json, answers.csv and the pictures: accuracy.png, for each budget age-10.png and
+// slots-10.png.
 //
 // Errors   io
 [[nodiscard]] Status write_report(const EvalReport& report, const std::string& answers,

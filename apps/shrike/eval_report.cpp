@@ -57,7 +57,8 @@ class Gathering {
       cell_.needed_percent = std::max(cell_.needed_percent, smallest_percent(needed, full_bytes));
   }
 
-  // The mean of a stream, because only some frames make room; then the median, because other programs run too.
+  // The mean of a stream, because only some frames make room; then the median, because other programs run
+  // too.
   void note_times(const EvalWatched& watched, const EvalAsked& asked) {
     std::int64_t sum = 0;
     for (const std::int64_t ns : watched.see_ns) sum += ns;

@@ -32,7 +32,8 @@ struct EvalGroup {
   Tally cell, full;
 };
 
-// One line of the result: a policy under a budget, asked in one of the modes, over all streams that came to an end.
+// One line of the result: a policy under a budget, asked in one of the modes, over all streams that came to
+// an end.
 struct EvalCell {
   std::string policy, budget;  // "recent", "10%"
   EvalMode mode = EvalMode::multi_request;

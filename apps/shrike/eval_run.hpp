@@ -64,8 +64,8 @@ struct EvalOutcome {
   bool interrupted = false;
 };
 
-// Watches every stream under every policy and budget and asks; Ctrl-C ends it behind the present question, with
-// what there is. `tell(share)` is called a few times a second with the share of the work that is done.
+// Watches every stream under every policy and budget and asks; Ctrl-C ends it behind the present question,
+// with what there is. `tell(share)` is called a few times a second with the share of the work that is done.
 //
 // Order    results hang on neither the number of threads nor the order in which streams end
 // Errors   those of Session::open, but for a budget that is too small: that is a result

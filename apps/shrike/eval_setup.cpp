@@ -33,7 +33,8 @@ Result<std::vector<EvalMode>> parse_modes(const std::string& text) {
   return Error{Code::usage, "is no mode; there are requests, turns and both", "--mode " + text};
 }
 
-// "all", or names with commas between, or compositions by hand, which have commas of their own: semicolons part them.
+// "all", or names with commas between, or compositions by hand, which have commas of their own: semicolons
+// part them.
 std::vector<std::string> split_policies(const std::string& list) {
   std::vector<std::string> policies;
   if (list == "all") {
@@ -79,7 +80,8 @@ synthetic::WorldOptions first_world(const EvalArguments& a, Session& session) {
   return world;
 }
 
-// Tokens of a stream of `world` with its questions and their answers as turns: all that is ever held together.
+// Tokens of a stream of `world` with its questions and their answers as turns: all that is ever held
+// together.
 struct StreamTokens {
   int opening = 0, all = 0;
 };
@@ -117,8 +119,8 @@ class Fitting {
     return tokens.all + shape_.reserve - shape_.n_ctx;
   }
 
-  // The most frames below n_frames that fit; 0 where not even one does. Shorter streams have shorter questions too, so
-  // that the first guess is low.
+  // The most frames below n_frames that fit; 0 where not even one does. Shorter streams have shorter
+  // questions too, so that the first guess is low.
   Result<int> shrink(int n_frames, int missing) {
     n_frames = std::max(0, n_frames - 1 - missing / session_.plan().tokens_per_frame);
     bool fits = false, grown = false;

@@ -19,11 +19,10 @@ struct EvalArguments {
 };
 inline constexpr int kEvalFrames = 64;  // where n_frames is 0 and the model has positions for them
 
-// Makes the streams, and rooms in which they and their questions just fit: what is kept free for asking is part of
-// every budget, so that it should be no more than is asked for.
+// Makes the streams, and rooms in which they and their questions just fit: what is kept free for asking is
+// part of every budget, so that it should be no more than is asked for.
 //
-// Errors   usage: an argument that cannot be; does_not_fit: more frames than the model has positions for; those of
-//          opening the model
+// Errors   usage: an argument that cannot be; does_not_fit: more frames than the model has positions for
 [[nodiscard]] Result<EvalOptions> eval_options(const EvalArguments& arguments);
 
 }  // namespace shrike::cli

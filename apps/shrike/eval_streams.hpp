@@ -12,7 +12,8 @@
 
 namespace shrike::cli {
 
-// A stream to evaluate on: a synthetic world from its first frame to its last, and what is asked when it is over.
+// A stream to evaluate on: a synthetic world from its first frame to its last, and what is asked when it is
+// over.
 struct EvalStream {
   synthetic::WorldOptions world;
   std::vector<synthetic::Question> questions;
@@ -51,8 +52,8 @@ struct EncodedStream {
   }
 };
 
-// Draws worlds and lets `session` look at them. What is drawn at the model's own size goes through the preprocessing
-// unchanged.
+// Draws worlds and lets `session` look at them. What is drawn at the model's own size goes through the
+// preprocessing unchanged.
 class StreamEncoder {
  public:
   StreamEncoder(Session& session, int width, int height);

@@ -5,8 +5,8 @@
 namespace shrike::cli {
 
 // A small font, drawn for this program: ASCII 32 to 126, five dots wide, seven high, two more below the line.
-// Other bytes are shown as '?'. Letters are as wide as they are drawn, digits all the same, so that numbers stand
-// under one another.
+// Other bytes are shown as '?'. Letters are as wide as they are drawn, digits all the same, so that numbers
+// stand under one another.
 inline constexpr int kGlyphColumns = 5, kGlyphRows = 9, kGlyphAscent = 7;
 
 // A dot of the glyph for `c`, counted from its left and top.

@@ -28,8 +28,8 @@ struct MemoryView {
 };
 [[nodiscard]] MemoryView look_into(const Session& session);
 
-// A line for each layer, at most 100 columns wide; in it for each head a strip from the first frame to the newest.
-// Where there are more frames than columns, a column shows several.
+// A line for each layer, at most 100 columns wide; in it for each head a strip from the first frame to the
+// newest. Where there are more frames than columns, a column shows several.
 //
 //   remembers 5 of 12 frames, 00:00 to 00:22 from left to right
 //     layer 0  |█    ▂  ▂██|  |█    ▂  ▂██|

@@ -7,8 +7,8 @@
 
 namespace shrike::cli {
 
-// How far long work is and how long it will still take, on stderr: a bar on a terminal; elsewhere a line now and
-// then, and none where all is over soon.
+// How far long work is and how long it will still take, on stderr: a bar on a terminal; elsewhere a line now
+// and then, and none where all is over soon.
 class Meter {
  public:
   explicit Meter(bool quiet);

@@ -27,7 +27,8 @@ std::string header(int width, int height) {
          std::string{kDepth, kTrueColour, kDeflate, kFilters, kNotInterlaced};
 }
 
-// Each row behind the number of its filter: 2, the difference to the row above, which for drawings is nearly all 0.
+// Each row behind the number of its filter: 2, the difference to the row above, which for drawings is nearly
+// all 0.
 std::string filtered(int width, int height, std::span<const std::uint8_t> rgb) {
   constexpr char kUp = 2;
   const std::size_t row_bytes = 3 * static_cast<std::size_t>(width);
