@@ -57,7 +57,7 @@ Result<AskingRoom> asking_room(const std::vector<EvalStream>& streams, const Ses
   std::vector<TokenId> tokens(Prompt::kQuestionBytesMax);
   const auto n_question = [&](std::string_view text) { return runtime.prompt().question(text, prompt); };
   const auto n_answer = [&](std::string_view text) {
-    return runtime.tokenizer().encode(" " + std::string(text), Special::as_text, tokens);
+    return runtime.tokenizer().encode(std::string(1, ' ').append(text), Special::as_text, tokens);
   };
   AskingRoom room{1, 1, n_question("")};
   for (const EvalStream& stream : streams) {
