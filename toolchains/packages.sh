@@ -21,6 +21,9 @@ packages_cross=(
   qemu-user                        # runs the tests, as any core we name
 )
 
+# What training the demo model needs: arithmetic, gradients, and pictures as files have them.
+packages_train=(python3-numpy python3-torch python3-pil)
+
 # What working on Shrike itself is pleasant with.
 packages_dev=(clang-format valgrind shellcheck)
 

@@ -3,7 +3,7 @@
 #
 #   as users run it, on this machine
 #   with the address and undefined-behaviour sanitizers, on this machine
-#   for 64-bit ARM, in an emulator: as an old core, as a Raspberry Pi 5, as a core that has every instruction
+#   for 64-bit ARM, in an emulator: as an old core, as a Raspberry Pi 5; the kernels also with every instruction
 #
 #   --quick   the first of these only
 #
@@ -60,7 +60,7 @@ summary() {
 }
 
 heading "setup"
-if [[ $quick ]]; then toolchains/setup.sh; else toolchains/setup.sh --cross; fi
+if [[ $quick ]]; then toolchains/setup.sh; else toolchains/setup.sh --cross --train; fi
 mkdir -p build
 
 build release

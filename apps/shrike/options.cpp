@@ -36,7 +36,8 @@ void add_model_options(CLI::App& app, ModelArguments& a) {
 void add_kv_options(CLI::App& app, ModelArguments& a) {
   app.add_option("--kv-budget", a.kv_budget,
                  "All KV memory there will ever be, 4MiB (default: 4MiB, or what a frame needs)");
-  app.add_option("--kv-policy", a.kv_policy, "What stays when it is full: recent, full, or parts by hand")
+  app.add_option("--kv-policy", a.kv_policy,
+                 "What stays when it is full: recent, snapkv, meda ... or parts by hand; \"?\" lists")
       ->capture_default_str();
   app.add_option("-c,--ctx-size", a.context, "Positions in use (default: as the model was trained)");
   app.add_option("--memory", a.memory, "Cap for the whole plan, 64MiB; a plan above it is refused");
@@ -102,6 +103,7 @@ Result<SessionOptions> session_options(const ModelArguments& a) {
     o.memory_max_bytes = static_cast<std::size_t>(*bytes);
   }
   o.kv_policy = a.kv_policy;
+  o.standing_question = a.standing_question;
   o.n_threads = a.threads;
   o.context_max = a.context;
   o.answer_tokens_max = a.predict;

@@ -18,6 +18,7 @@ struct ModelArguments {
   std::string model, mmproj;  // empty: the shipped pair
   std::string kv_budget, memory;
   std::string kv_policy = "recent";
+  std::string standing_question;  // set by the verb, not an option
   int threads = 0, context = 0, predict = 64, question_tokens = 128;
   bool mlock = false;
   std::string filter = "lanczos";  // as SmolVLM was trained

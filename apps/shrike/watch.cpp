@@ -244,6 +244,8 @@ Run add_watch(CLI::App& app) {
     if (a->frames < 0)
       return fail(kUsage, "--frames " + std::to_string(a->frames) + ": must be 0 (all of them) or more");
     if (std::count(a->ask.begin(), a->ask.end(), "") > 0) return fail(kUsage, "--ask: the question is empty");
+    for (const std::string& question : a->ask)
+      a->model.standing_question.append(a->model.standing_question.empty() ? "" : " ").append(question);
     catch_signals();
     Result<std::unique_ptr<Stream>> stream = Stream::open(a->model, *source);
     if (!stream) return fail(stream.error());

@@ -46,8 +46,9 @@ void Memory::repack(Table& table, bool split) noexcept {
   for (int b = 0; b < table.n_blocks; ++b) {
     BlockRef from = table.blocks[b];
     BlockRef* to = n_blocks > 0 ? &table.blocks[n_blocks - 1] : nullptr;
+    // Below 0 where a block lost its first slots; offsets stay above 0 all the same, as positions ascend.
     const int delta = to != nullptr ? from.base - to->base : 0;
-    if (to != nullptr && delta >= 0) {
+    if (to != nullptr) {
       int n = 0;  // slots that may go
       const int room = kBlockSlots - to->n_live();
       while (n < std::min(room, from.n_live()) &&

@@ -66,6 +66,8 @@ def text_file(w, tokenizer, config, kind, name):
             (f"blk.{n}.ffn_up.weight", hf("mlp.up_proj"), kind),
             (f"blk.{n}.ffn_down.weight", hf("mlp.down_proj"), kind),
         ]
+    if "lm_head.weight" in w:
+        tensors.append(("output.weight", w["lm_head.weight"], kind))
     return keys, tensors
 
 

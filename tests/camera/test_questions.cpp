@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "camera/synthetic/questions.hpp"
+#include "tests/support/machine.hpp"
 
 namespace shrike::synthetic {
 namespace {
@@ -193,7 +194,7 @@ std::string pattern(const Question& question) {
   std::string text = question.text;
   const auto cut_out = [&text](const std::string& part) {
     const std::size_t at = text.find(part);
-    if (at != std::string::npos) text.replace(at, part.size(), "%");
+    if (at != std::string::npos) text.replace(at, part.size(), 1, '%');
   };
   for (int i = 0; i < kThings; ++i)
     for (const char* article : {"a ", "an ", "the "}) cut_out(article + name(Thing::of(i)));
@@ -202,7 +203,7 @@ std::string pattern(const Question& question) {
     cut_out(std::string("the ") + word(static_cast<Shape>(i)));
   }
   for (int i = 0; i < kColours; ++i) cut_out(word(static_cast<Colour>(i)) + std::string(" things"));
-  if (const std::size_t colon = text.find(':'); colon != std::string::npos) text.replace(colon - 2, 5, "%");
+  if (const std::size_t colon = text.find(':'); colon != std::string::npos) text.replace(colon - 2, 5, 1, '%');
   return text;
 }
 
@@ -236,7 +237,7 @@ TEST(Questions, answers_and_ages_are_right) {
   int n = 0;
   for (const std::string rest : {",fps=0.5", ",fps=2", ",fps=3,hold=4,frames=300",
                                  ",fps=29.97,frames=200,hold=3", ",fps=0.5,frames=16", ",fps=0.01,frames=40"})
-    for (int seed = 0; seed < 60; ++seed) {
+    for (int seed = 0; seed < (test::kSlow ? 6 : 60); ++seed) {
       const World world = world_of("seed=" + std::to_string(seed) + rest);
       for (int cut = seed % 3; cut < world.n_frames(); cut += 7)
         for (const Question& q : ask_about(world, cut, 20, 1)) {
@@ -247,10 +248,11 @@ TEST(Questions, answers_and_ages_are_right) {
           ++n;
         }
     }
-  EXPECT_GT(n, 20'000);
+  EXPECT_GT(n, test::kSlow ? 2'000 : 20'000);
 }
 
 TEST(Questions, kinds_words_and_answers_are_balanced) {
+  if (test::kEmulated) GTEST_SKIP() << "a survey of 2,000 streams, the same on every machine";
   const auto surveys = survey(2000);
   for (int kind = 0; kind < kKinds; ++kind) {
     const Survey& s = surveys[static_cast<std::size_t>(kind)];

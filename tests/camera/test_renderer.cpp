@@ -11,6 +11,7 @@
 #include "camera/synthetic/outline.hpp"
 #include "camera/synthetic/renderer.hpp"
 #include "tests/support/alloc_guard.hpp"
+#include "tests/support/machine.hpp"
 
 namespace shrike::synthetic {
 namespace {
@@ -169,7 +170,7 @@ bool colour_in_view(const World& world, Colour colour, int frame) {
 }
 
 TEST(Renderer, pictures_show_what_the_truth_says) {
-  for (int seed = 0; seed < 20; ++seed) {
+  for (int seed = 0; seed < (test::kSlow ? 4 : 20); ++seed) {
     Film film("seed=" + std::to_string(seed));
     const auto visits = film.world.visits();
     for (const Visit& v : visits) {
@@ -212,7 +213,7 @@ double hidden(const std::array<Sprite, kSpritesMax>& sprites, int n, int behind)
 
 TEST(Renderer, what_is_in_view_is_never_hidden_by_more_than_a_quarter) {
   int n_touching = 0;
-  for (int seed = 0; seed < 60; ++seed)
+  for (int seed = 0; seed < (test::kSlow ? 4 : 60); ++seed)
     for (const char* rest :
          {",hold=1,frames=100", ",hold=5,frames=400", ",hold=3,frames=200,size=64x40,shake=4"}) {
       const World world(options_of("seed=" + std::to_string(seed) + rest));

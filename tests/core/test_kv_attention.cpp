@@ -32,7 +32,25 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
   return sum;
 }
 
-// The obvious version: every query turned to its position, every key at its own, softmax in double.
+// The obvious version: a query turned to its position, every key at its own, softmax in double. [slots], 0
+// for what comes later than the row.
+std::vector<double> row_weights(const Fixture& f, const std::vector<Fixture::Slot>& slots,
+                                const std::vector<float>& q, int n_rows, int row, int head) {
+  const int hd = f.shape.head_dim;
+  const int at = (row * f.shape.n_kv_heads * f.group + head) * hd;
+  std::vector<double> query(q.begin() + at, q.begin() + at + hd);
+  const int position = f.memory.next_position() - n_rows + row;
+  f.turn(query, position);
+  std::vector<double> p;
+  double total = 0;
+  for (const auto& s : slots) {
+    p.push_back(s.position <= position ? std::exp(dot(query, s.key) / std::sqrt(hd)) : 0.0);
+    total += p.back();
+  }
+  for (double& x : p) x /= total;
+  return p;
+}
+
 struct Oracle {
   std::vector<double> out;                // [n_rows][n_heads * head_dim]
   std::vector<std::vector<double>> mass;  // [n_kv_heads][slots]
@@ -50,26 +68,19 @@ Oracle oracle(const Fixture& f, int layer, const std::vector<float>& q, int n_ro
     for (int row = 0; row < n_rows; ++row)
       for (int g = 0; g < f.group; ++g) {
         const int at = (row * n_heads + kv * f.group + g) * hd;
-        std::vector<double> query(q.begin() + at, q.begin() + at + hd);
-        const int position = f.memory.next_position() - n_rows + row;
-        f.turn(query, position);
-        std::vector<double> p;
+        const std::vector<double> p = row_weights(f, slots, q, n_rows, row, kv * f.group + g);
         double z[2] = {};
-        for (const auto& s : slots)
-          p.push_back(s.position <= position ? std::exp(dot(query, s.key) / std::sqrt(hd)) : 0.0);
         for (std::size_t j = 0; j < p.size(); ++j) z[static_cast<int>(slots[j].token.modality)] += p[j];
-        const double total = z[0] + z[1];
         const int query_class =
             static_cast<int>(slots[slots.size() - static_cast<std::size_t>(n_rows - row)].token.modality);
         for (std::size_t j = 0; j < p.size(); ++j) {
           if (p[j] == 0) continue;
           const int c = static_cast<int>(slots[j].token.modality);
-          o.entropy[kv][query_class] -= p[j] / total * std::log(p[j] / total);
+          o.entropy[kv][query_class] -= p[j] * std::log(p[j]);
           o.class_entropy[kv][query_class][c] -= p[j] / z[c] * std::log(p[j] / z[c]);
-          o.mass[static_cast<std::size_t>(kv)][j] += p[j] / total;
+          o.mass[static_cast<std::size_t>(kv)][j] += p[j];
           for (int i = 0; i < hd; ++i)
-            o.out[static_cast<std::size_t>(at + i)] +=
-                p[j] / total * slots[j].value[static_cast<std::size_t>(i)];
+            o.out[static_cast<std::size_t>(at + i)] += p[j] * slots[j].value[static_cast<std::size_t>(i)];
         }
       }
   }
@@ -119,6 +130,74 @@ TEST_P(KvAttention, equals_the_obvious_version_over_blocks_evictions_and_odd_siz
         f.attention.attend(k, f.threads, f.memory, 1, q.data(), plain.data(), n_rows, nullptr, nullptr);
         for (std::size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(plain[i], out[i], 1e-6);
       }
+}
+
+// What the last `window` rows of a prompt in two chunks leave in the slots' marks.
+TEST_P(KvAttention, windows_votes_and_the_last_row_equal_the_obvious_version) {
+  for (const int window : {1, 5, 20, 29}) {
+    Memory::Shape shape = shape_of(32);
+    shape.window = window;
+    shape.needs = kNeedWindow | need(Mark::last);
+    Fixture f(shape, 2, 32, 3, 0, 9, k);
+    f.append(40, 0);
+    std::vector<std::vector<double>> seen(4);  // as the marks: window, cross, votes, last
+    const int n_rows[2] = {16, 13};
+    for (const bool second : {false, true}) {
+      const int n = n_rows[second ? 1 : 0];
+      f.append(n, 1);
+      const std::vector<float> q = f.numbers(n * 4 * 32);
+      std::vector<float> out(q.size());
+      std::vector<Modality> classes;
+      for (int i = 0; i < n; ++i) classes.push_back(i % 3 == 0 ? Modality::text : Modality::image);
+      Look look;
+      look.window_first = std::clamp(29 - window - (second ? 16 : 0), 0, n);
+      look.begins = !second;
+      look.ends = second;
+      f.attention.attend(k, f.threads, f.memory, 1, q.data(), out.data(), n, classes.data(), &f.evidence,
+                         look);
+      f.memory.absorb(1, f.evidence, n, look);
+
+      const auto slots = f.slots(1, 1);
+      for (auto& sums : seen) sums.resize(slots.size());
+      for (int row = look.window_first; row < n; ++row)
+        for (int head = 2; head < 4; ++head) {
+          const std::vector<double> p = row_weights(f, slots, q, n, row, head);
+          const double equal =
+              1.0 / static_cast<double>(slots.size() - static_cast<std::size_t>(n - 1 - row));
+          for (std::size_t j = 0; j < p.size(); ++j) {
+            seen[0][j] += p[j];
+            seen[1][j] += slots[j].token.modality != classes[static_cast<std::size_t>(row)] ? p[j] : 0;
+            seen[2][j] += p[j] >= equal ? 1 : 0;
+            seen[3][j] += second && row == n - 1 ? p[j] : 0;
+          }
+        }
+    }
+    std::size_t j = 0;
+    const Mark marks[] = {Mark::window, Mark::cross, Mark::votes, Mark::last};
+    for (const BlockRef& ref : f.memory.table(1, 1))
+      for (int slot = ref.first; slot < ref.end; ++slot, ++j)
+        for (std::size_t m = 0; m < 4; ++m)
+          ASSERT_NEAR(f.memory.pool().mark(ref.block, slot, marks[m]), seen[m][j], 1e-4)
+              << window << " " << m;
+  }
+}
+
+TEST_P(KvAttention, query_moments_are_those_of_the_rows_before_they_are_turned) {
+  Fixture f(shape_of(8), 2, 32, 2, kNeedQueries, 10, k);
+  f.append(13, 0);
+  const std::vector<float> q = f.numbers(13 * 4 * 8);
+  std::vector<float> out(q.size());
+  f.attention.attend(k, f.threads, f.memory, 0, q.data(), out.data(), 13, nullptr, &f.evidence);
+  EXPECT_EQ(f.evidence.n_query_rows, 13);
+  for (std::size_t i = 0; i < 4 * 8; ++i) {
+    double sum = 0, square = 0;
+    for (std::size_t row = 0; row < 13; ++row) {
+      sum += q[row * 32 + i];
+      square += static_cast<double>(q[row * 32 + i]) * q[row * 32 + i];
+    }
+    EXPECT_NEAR(f.evidence.query_sum[i], sum, 1e-4);
+    EXPECT_NEAR(f.evidence.query_square[i], square, 1e-4);
+  }
 }
 
 TEST_P(KvAttention, is_the_same_bits_for_one_two_and_four_threads) {

@@ -44,15 +44,16 @@ std::vector<std::uint8_t> memory_bytes(const Session& session) {
   const int n_free = memory.pool().n_free();
   add(&position, sizeof(position));
   add(&n_free, sizeof(n_free));
-  const std::size_t row = static_cast<std::size_t>(memory.shape().head_dim) * sizeof(f16);
+  const std::size_t row = memory.pool().row_bytes();
   for (int layer = 0; layer < memory.shape().n_layers; ++layer)
     for (int head = 0; head < memory.shape().n_kv_heads; ++head)
       for (const kv::BlockRef& ref : memory.table(layer, head)) {
         add(&ref.base, sizeof(ref.base));
         for (int slot = ref.first; slot < ref.end; ++slot) {
-          add(memory.pool().key(ref.block, slot), row);
-          add(memory.pool().value(ref.block, slot), row);
+          add(memory.pool().key_row(ref.block, slot), row);
+          add(memory.pool().value_row(ref.block, slot), row);
           add(&memory.pool().facts(ref.block, slot), sizeof(kv::SlotFacts));
+          add(memory.pool().marks(ref.block, slot).data(), memory.pool().marks(ref.block, slot).size_bytes());
         }
       }
   return bytes;
@@ -162,6 +163,35 @@ TEST(Session, asking_between_frames_changes_no_later_answer) {
     return memory_bytes(*session);
   };
   EXPECT_EQ(run(true), run(false));
+}
+
+// With every policy that has a name, and one that is asked for by a standing question.
+TEST(Session, every_policy_streams_within_its_budget_and_no_answer_disturbs_it) {
+  std::vector<std::string> policies = {"snapkv, observe=question"};
+  for (const kv::PolicyRow& row : kv::named_policies())
+    if (row.name != "full") policies.emplace_back(row.name);
+  for (const std::string& policy : policies) {
+    SCOPED_TRACE(policy);
+    const auto run = [&](bool ask_often) {
+      SessionOptions options = tiny_options();
+      options.kv_policy = policy;
+      options.standing_question = "Have you seen a red square?";
+      options.kv_budget_bytes = Session::plan(options).value().kv_budget_min_bytes * 3 / 2;
+      const auto session = open(options);
+      for (int i = 0; i < 24; ++i) {
+        paint(session->image_input(), i);
+        EXPECT_NE(session->see(2.0 * i).status, See::memory_full) << i;
+        if (!ask_often) continue;
+        const auto before = memory_bytes(*session);
+        EXPECT_FALSE(answer(*session, "What is in view now?").empty());
+        EXPECT_EQ(memory_bytes(*session), before);
+      }
+      EXPECT_GT(session->stats().n_tokens_evicted, 0);
+      EXPECT_LE(session->stats().blocks_used, session->stats().blocks_max);
+      return memory_bytes(*session);
+    };
+    EXPECT_EQ(run(true), run(false));
+  }
 }
 
 TEST(Session, a_question_longer_than_its_room_is_refused_and_nothing_happens) {

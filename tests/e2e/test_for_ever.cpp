@@ -11,6 +11,7 @@
 #include "core/session.hpp"
 #include "platform/memory.hpp"
 #include "tests/support/alloc_guard.hpp"
+#include "tests/support/machine.hpp"
 #include "tests/support/perch.hpp"
 
 namespace shrike {
@@ -18,14 +19,9 @@ namespace {
 
 using test::perch_options;
 
-// An emulator runs a hundredth as fast, a sanitizer a tenth: there the same is shown on a shorter stream.
-#ifdef SHRIKE_SLOW_MACHINE
-constexpr int kFrames = 40;
-constexpr int kContexts = 2;
-#else
-constexpr int kFrames = 2000;
-constexpr int kContexts = 20;
-#endif
+// On slow machines the same is shown on a shorter stream.
+constexpr int kFrames = test::kSlow ? 40 : 2000;
+constexpr int kContexts = test::kSlow ? 2 : 20;
 
 // A frame of the reference streams as a camera would bring it, five times as large.
 struct Footage {

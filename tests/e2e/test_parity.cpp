@@ -53,7 +53,7 @@ class Parity : public test::OnEveryIsa {
     if (!std::filesystem::exists(kData + "tiny-f32")) GTEST_SKIP() << "no reference data beside the tree";
   }
 };
-SHRIKE_ON_EVERY_ISA(Parity);
+SHRIKE_MODELS_ON_EVERY_ISA(Parity);
 
 // The model's prompt with the pictures' rows in place, as tokens.npy has it. Row k of picture chunk c is -1 -
 // (16 c + k).

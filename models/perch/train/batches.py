@@ -25,6 +25,8 @@ class Batch:
     frames: np.ndarray     # [B, N] frames of the stream that the question sees
     kind: np.ndarray       # [B, N]
     age: np.ndarray        # [B, N] frames since what is asked for was seen; -1: it needs nothing
+    point: np.ndarray      # [B, N, T, IMAGE_TOKENS] bool, which image tokens show what a question names
+    subject: np.ndarray    # [B, N] index in the question's tokens of the last word that names it; -1: nothing named
     pictures: np.ndarray   # [B, T, H, W, 3] u8, or None
     seeds: list
 
@@ -52,6 +54,39 @@ def question_tokens(tokenizer, text):
 
 def answer_tokens(tokenizer, text):
     return [*tokenizer.encode(" " + text), tokenizer.ids["<end_of_utterance>"]]
+
+
+NAMED = re.compile(rf"\b(?P<colour>{'|'.join(world.COLOURS)}) (?P<shape>{'|'.join(world.SHAPES)})\b")
+SHAPE_NAMED = re.compile(rf"\b(?P<shape>{'|'.join(world.SHAPES)})\b")
+
+
+def named(question):
+    """The words of a question that say what it is about, as a match with its shape and perhaps its colour; or None."""
+    return (SHAPE_NAMED if question["kind"] == "colour" else NAMED).search(question["text"])
+
+
+def shown(question, things):
+    """[T, IMAGE_TOKENS] bool: where the thing that a question names is shown before its cut. Of several times the
+    last, where its place is wanted; the first picture alone, where its time is."""
+    hits, about = np.zeros(things.shape[:2], bool), named(question)
+    if about is None:
+        return np.repeat(hits, IMAGE_TOKENS // 2, 1)
+    seen = things[:question["cut"] + 1]
+    hits[:len(seen)] = seen[..., 0] == world.SHAPES.index(about["shape"])
+    if "colour" in about.groupdict():
+        hits[:len(seen)] &= seen[..., 1] == world.COLOURS.index(about["colour"])
+    frames = np.flatnonzero(hits.any(1))
+    if len(frames) and question["kind"] == "where":
+        gaps = np.flatnonzero(np.diff(frames) > 1)
+        hits[:frames[gaps[-1] + 1 if len(gaps) else 0]] = False
+    if len(frames) and question["kind"] == "when":
+        hits[frames[0] + 1:] = False
+    return np.repeat(hits, IMAGE_TOKENS // 2, 1)
+
+
+def subject(tokenizer, question):
+    about = named(question)
+    return -1 if about is None else len(tokenizer.encode("\nUser: " + question["text"][:about.end()]))
 
 
 def make(tokenizer, seeds, n_frames, n_questions, rng, only_end=False, pictures=False):
@@ -91,6 +126,8 @@ def pack(tokenizer, things, clocks, asked, n, pictures, seeds):
     longest = max((len(p) + len(a) for row in texts for p, a in row), default=1)
     questions = np.zeros((b, n, longest), np.int64)
     answer, length, frames, kind, age = (np.zeros((b, n), np.int64) for _ in range(5))
+    about = np.full((b, n), -1)
+    point = np.zeros((b, n, things.shape[1], IMAGE_TOKENS), bool)
     frames[:] = 1
     for i, row in enumerate(texts):
         for j, (p, a) in enumerate(row):
@@ -98,7 +135,8 @@ def pack(tokenizer, things, clocks, asked, n, pictures, seeds):
             answer[i, j], length[i, j] = len(p), len(p) + len(a)
             q = asked[i][j]
             frames[i, j], kind[i, j], age[i, j] = q["cut"] + 1, KINDS.index(q["kind"]), q["age"]
-    return Batch(clocks, things, questions, answer, length, frames, kind, age, pictures, seeds)
+            point[i, j], about[i, j] = shown(q, things[i]), subject(tokenizer, q)
+    return Batch(clocks, things, questions, answer, length, frames, kind, age, point, about, pictures, seeds)
 
 
 def _work(tokenizer, worker, n_workers, plan, queue, first_step, pictures):

@@ -6,6 +6,12 @@ import torch.nn.functional as F
 from torch import nn
 
 
+ROPE_BASE = 500000.0  # 48 values a head: from 10,000 only three pairs would not turn within the context, too few to
+                      # find a thing by what it is, wherever it was
+EMBEDDING_STD = 0.5
+POINTING = (2, 4)     # layers whose first head is taught where to look: from the thing's name, then from the answer
+
+
 class RMSNorm(nn.Module):
     def __init__(self, dim, eps=1e-5):
         super().__init__()
@@ -16,7 +22,7 @@ class RMSNorm(nn.Module):
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps) * self.weight
 
 
-def rope_tables(n_positions, head_dim, base=10000.0):
+def rope_tables(n_positions, head_dim, base=ROPE_BASE):
     """cos and sin [n_positions, head_dim], halves alike, as Hugging Face lays them out."""
     angle = torch.arange(n_positions)[:, None] * base ** (-torch.arange(0, head_dim, 2) / head_dim)[None]
     angle = torch.cat([angle, angle], -1).float()
@@ -66,23 +72,27 @@ class Decoder(nn.Module):
         self.embed = nn.Embedding(vocab, dim)
         self.layers = nn.ModuleList(Layer(dim, heads, kv_heads, head_dim, ff) for _ in range(layers))
         self.norm = RMSNorm(dim)
+        # Tied to the embedding, it would drive all words that are no answers, most of them, into one direction.
+        self.head = nn.Linear(dim, vocab, bias=False)
         cos, sin = rope_tables(positions, head_dim)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
         for name, p in self.named_parameters():
             if p.dim() == 2:
-                scale = 0.02 if "embed" in name else 1 / math.sqrt(p.shape[1])
+                # Words as loud as what the layers add to them, or they are soon not heard any more.
+                scale = {"embed.weight": EMBEDDING_STD, "head.weight": 0.02}.get(name, 1 / math.sqrt(p.shape[1]))
                 if "o_proj" in name or "down_proj" in name:
                     scale /= math.sqrt(2 * layers)
                 nn.init.normal_(p, std=scale)
 
-    def forward(self, stream, questions, cuts, keep=None):
+    def forward(self, stream, questions, cuts, keep=None, pointed=None):
         """Hidden states of the questions' rows [B, N, Q, dim].
 
         stream     [B, S, dim] embeddings of the prompt and its frames
         questions  [B, N, Q] token ids, padded at the end
         cuts       [B, N] positions of the stream that question n sees; its own begin there
         keep       [B, S] bool or None: stream positions that questions may see (for eviction at random)
+        pointed    a list that gets where each pointing head looks, [B, N, Q, S]
         """
         b, s, _ = stream.shape
         _, n, q = questions.shape
@@ -101,7 +111,10 @@ class Decoder(nn.Module):
             q_s, k_s, v_s = layer.qkv(layer.input_layernorm(x), cos_s, sin_s)
             q_q, k_q, v_q = layer.qkv(layer.input_layernorm(y), cos_q, sin_q)
             scale = layer.head_dim ** -0.5
-            y = layer.feed(y + layer.join(self.answer(q_q * scale, k_s, v_s, k_q, v_q, unseen, own), y.shape[:-1]))
+            mixed, p_far = self.answer(q_q * scale, k_s, v_s, k_q, v_q, unseen, own)
+            y = layer.feed(y + layer.join(mixed, y.shape[:-1]))
+            if i in POINTING and pointed is not None:
+                pointed.append(p_far[:, 0, :, 0])
             if not last:
                 p = (q_s * scale @ k_s.transpose(-1, -2)[:, :, None] + later).softmax(-1)
                 x = layer.feed(x + layer.join(p @ v_s[:, :, None], x.shape[:-1]))
@@ -109,7 +122,8 @@ class Decoder(nn.Module):
 
     @staticmethod
     def answer(q_q, k_s, v_s, k_q, v_q, unseen, own):
-        """Attention of the questions' rows over the stream and over themselves, as one softmax."""
+        """Attention of the questions' rows over the stream and over themselves, as one softmax; and the
+        shares that the stream gets [B, kv_heads, N, group, Q, S]."""
         b, n, kv, g, q, d = q_q.shape
         s = k_s.shape[-2]
         flat = q_q.permute(0, 2, 1, 3, 4, 5).reshape(b, kv, n * g * q, d)
@@ -117,7 +131,7 @@ class Decoder(nn.Module):
         near = (q_q @ k_q.transpose(-1, -2)[:, :, :, None]).permute(0, 2, 1, 3, 4, 5) + own
         p_far, p_near = torch.cat([far, near], -1).softmax(-1).split([s, q], -1)
         mixed = (p_far.reshape(b, kv, n * g * q, s) @ v_s).view(b, kv, n, g, q, d).permute(0, 2, 1, 3, 4, 5)
-        return mixed + p_near.permute(0, 2, 1, 3, 4, 5) @ v_q[:, :, :, None]
+        return mixed + p_near.permute(0, 2, 1, 3, 4, 5) @ v_q[:, :, :, None], p_far
 
     def logits(self, hidden):
-        return hidden @ self.embed.weight.T
+        return self.head(hidden)

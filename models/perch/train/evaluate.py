@@ -26,8 +26,6 @@ LENGTHS = [8, 32, 64, 128]
 
 
 def wilson(right, n, z=1.96):
-    if n == 0:
-        return 0.0, 0.0
     p = right / n
     middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
@@ -35,8 +33,10 @@ def wilson(right, n, z=1.96):
 
 def cell(right):
     n = len(right)
+    if n == 0:
+        return "-"
     low, high = wilson(sum(right), n)
-    return f"{100 * np.mean(right) if n else 0:.1f} ({100 * low:.0f}-{100 * high:.0f})"
+    return f"{100 * np.mean(right):.1f} ({100 * low:.0f}-{100 * high:.0f})"
 
 
 def random_keep(model, batch, share, rng):

@@ -6,6 +6,7 @@ import torch
 
 import batches
 import vision
+from decoder import ROPE_BASE
 from perch import SHAPE
 from vision import PATCH
 
@@ -23,6 +24,9 @@ def names(model):
     """Pairs of a name there and the parameter or buffer here."""
     for name, tensor in model.decoder.state_dict().items():
         part = name.split(".")
+        if part[0] == "head":
+            yield "lm_head.weight", tensor
+            continue
         if part[0] == "layers":
             part = ["layers", part[1], TEXT.get(part[2], part[2]), part[3]]
         else:
@@ -48,7 +52,7 @@ def names(model):
 def weights(model, folder):
     """weights.npz, and in config.json what a reader of them must know."""
     np.savez(folder / "weights.npz", **{name: tensor.numpy().astype(np.float32) for name, tensor in names(model)})
-    config = dict(heads=SHAPE["heads"], kv_heads=SHAPE["kv_heads"], head_dim=SHAPE["head_dim"], rope_base=10000.0,
+    config = dict(heads=SHAPE["heads"], kv_heads=SHAPE["kv_heads"], head_dim=SHAPE["head_dim"], rope_base=ROPE_BASE,
                   context=CONTEXT, vision_heads=vision.HEADS, patch=vision.PATCH, image=vision.IMAGE,
                   shuffle=vision.SHUFFLE, intro=batches.INTRO, frame=batches.FRAME, fps=FPS)
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import batches
-from decoder import Decoder
+from decoder import EMBEDDING_STD, Decoder
 
 SHAPE = dict(dim=192, layers=6, heads=4, kv_heads=2, head_dim=48, ff=384)
 
@@ -18,7 +18,7 @@ class Oracle(nn.Module):
         self.tables = nn.ModuleList(
             nn.ModuleList(nn.Embedding(n + 1, dim) for n in (6, 8, 9, 48)) for _ in range(batches.IMAGE_TOKENS))
         for table in self.parameters():
-            nn.init.normal_(table, std=0.02)
+            nn.init.normal_(table, std=EMBEDDING_STD / 2)  # four of them are added
 
     def forward(self, things):
         """[..., 2, 3] to [..., IMAGE_TOKENS, dim]"""
@@ -48,15 +48,31 @@ class Perch(nn.Module):
 
     def losses(self, batch, image, keep=None):
         """Cross-entropy per answer token, and which whole answers are right when each token is given the true ones
-        before it (what greedy decoding gives, as the first wrong token makes the answer wrong)."""
+        before it (what greedy decoding gives, as the first wrong token makes the answer wrong). While training, two
+        heads are taught to look at what the question names."""
         clock, questions = torch.from_numpy(batch.clock), torch.from_numpy(batch.questions)
         cuts = self.cuts(torch.from_numpy(batch.frames), clock)
-        hidden = self.decoder(self.stream(clock, image), questions, cuts, keep)
+        pointed = [] if self.training else None
+        hidden = self.decoder(self.stream(clock, image), questions, cuts, keep, pointed)
         at = torch.arange(questions.shape[-1] - 1)
         answer, length = torch.from_numpy(batch.answer), torch.from_numpy(batch.length)
         asked = (at >= answer[..., None] - 1) & (at < length[..., None] - 1)
         logits = self.decoder.logits(hidden[:, :, :-1][asked])
         target = questions[:, :, 1:][asked]
         loss = F.cross_entropy(logits, target)
+        if self.training:
+            name = at == torch.from_numpy(batch.subject)[..., None]
+            for looks, rows in zip(pointed, (name, asked)):
+                loss = loss + 0.1 * self.looks_away(looks[:, :, :-1], torch.from_numpy(batch.point), rows)
         wrong = torch.zeros(asked.shape).masked_scatter(asked, (logits.argmax(-1) != target).float()).sum(-1)
         return loss, (wrong == 0)[length > 0], batch.kind[batch.length > 0]
+
+    def looks_away(self, looks, point, rows):
+        """-log of the share that a pointing head gives to what is named: looks [B, N, Q, S] over rows [B, N, Q],
+        point [B, N, T, IMAGE_TOKENS]. Without it, finding a thing by its name takes many times as long to learn."""
+        b, n, t, k = point.shape
+        frame = (looks.shape[-1] - len(self.intro)) // t
+        wanted = torch.cat([point.new_zeros(b, n, t, frame - k), point], -1).flatten(2)
+        share = torch.einsum("bnqs,bns->bnq", looks[..., len(self.intro):], wanted.float())
+        rows = rows & point.any(-1).any(-1)[..., None]
+        return -torch.log(share[rows] + 1e-4).mean() if rows.any() else looks.sum() * 0

@@ -13,7 +13,7 @@ PLACES = ["top left", "top", "top right", "left", "middle", "right", "bottom lef
 
 def library():
     root = pathlib.Path(__file__).resolve().parents[3]
-    names = [os.environ.get("PERCH_WORLD", ""), *map(str, sorted(root.glob("build/*/**/libperch_world.so")))]
+    names = [os.environ.get("PERCH_WORLD", ""), *map(str, sorted(root.glob("build/release/**/libperch_world.so")))]
     for name in filter(None, names):
         if pathlib.Path(name).exists():
             return ctypes.CDLL(name)
