@@ -172,6 +172,23 @@ TEST_F(ModelFiles, what_is_no_model_file_is_refused) {
   expect_refused({"demo"}, 66, {"demo.json", "SHRIKE_MODELS"}, {"SHRIKE_MODELS=" + path("")});
 }
 
+TEST_F(ModelFiles, what_is_no_demo_script_is_refused) {
+  const std::string question = R"({"at_seconds": 1, "question": "What?", "expected": "a"})";
+  expect_refused({"demo", "--script", path("none.json")}, 66, {"none.json", "no such file"});
+  for (const std::string& text :
+       {std::string("{"), std::string("[]"), std::string(R"({"clip": "a.mp4"})"),
+        R"({"questions": [)" + question + "]}", R"({"clip": 7, "questions": [)" + question + "]}",
+        R"({"clip": "a.mp4", "video_fps": 0, "questions": [)" + question + "]}",
+        R"({"clip": "a.mp4", "video_fps": "1", "questions": [)" + question + "]}",
+        std::string(R"({"clip": "a.mp4", "questions": ["What?"]})"),
+        std::string(R"({"clip": "a.mp4", "questions": [{"question": "What?"}]})"),
+        std::string(
+            R"({"clip": "a.mp4", "questions": [{"question": "What?", "expected": "a", "in_view": 1}]})")})
+    expect_refused({"demo", "--script", file("script.json", text)}, 65, {"script.json", "demo script"});
+  const std::string far = file("far.json", R"({"clip": "none.mp4", "questions": [)" + question + "]}");
+  expect_refused({"demo", "--script", far}, 66, {"none.mp4"});
+}
+
 TEST_F(ModelFiles, a_file_that_may_not_be_read_is_told) {
   if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
   chmod(file("secret.gguf", "GGUF").c_str(), 0);
