@@ -64,9 +64,10 @@ enum class Shown : std::uint8_t {
 
 // A frame of which something is still remembered.
 struct HeldFrame {
-  std::int32_t number = 0;
+  std::int32_t number = 0;  // of the event, as in the facts of its tokens
   bool held = false;
   double seconds = 0;
+  std::int32_t nth = 0;  // frames remembered before it; where these do not follow on, there is a gap
 };
 
 // A model, laid out in one sealed arena, ready to run: what Session is built on, and what tools and tests use

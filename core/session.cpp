@@ -6,9 +6,16 @@
 #include "core/limits.hpp"
 #include "core/model/sampler.hpp"
 #include "core/utf8.hpp"
+#include "platform/check.hpp"
 #include "platform/clock.hpp"
 
 namespace shrike {
+namespace {
+
+// What stays is part of the stream, also to those who watch attention.
+Shown shown_of(Turn turn) noexcept { return turn == Turn::kept ? Shown::stream : Shown::nothing; }
+
+}  // namespace
 
 Result<Plan> Session::plan(const SessionOptions& options) { return Runtime::plan(options); }
 
@@ -28,13 +35,27 @@ void Session::reset() noexcept {
   runtime_->memory().reset();
   opened_ = false;
   n_frames_ = 0;
-  next_frame_ = 0;
+  next_event_ = 0;
+  n_remembered_ = 0;
   stats_ = {};
+}
+
+// The opening words come before whatever is first. Asked before any frame, an honest model knows nothing.
+void Session::begin() noexcept {
+  if (opened_) return;
+  append(runtime_->prompt().opening(runtime_->prompt_buffer()), nullptr);
+  opened_ = true;
+}
+
+kv::Room Session::make_room(int n_tokens) noexcept {
+  const kv::Room room = runtime_->memory().make_room(n_tokens, runtime_->policy());
+  if (room == kv::Room::compressed) forget_lost_frames();
+  return room;
 }
 
 // The first n_tokens of the prompt buffer become part of the stream, if there is room or room can be made.
 kv::Room Session::append(int n_tokens, const float* image_rows) noexcept {
-  const kv::Room room = runtime_->memory().make_room(n_tokens, runtime_->policy());
+  const kv::Room room = make_room(n_tokens);
   if (room == kv::Room::full) return room;
   runtime_->run(runtime_->prompt_buffer().first(static_cast<std::size_t>(n_tokens)), image_rows, false,
                 Shown::stream);
@@ -57,36 +78,47 @@ void Session::observe() noexcept {
   r.memory().roll_back();
 }
 
-SeeResult Session::see(double seconds) noexcept {
-  SeeResult result;
-  Runtime& r = *runtime_;
-  if (!opened_) {
-    append(r.prompt().opening(r.prompt_buffer()), nullptr);
-    opened_ = true;
-  }
-  const std::int64_t start = monotonic_ns();
-  const float* image_rows = r.encode_image();
-  const std::int64_t encoded = monotonic_ns();
-  result.encode_ns = encoded - start;
+// Looks, when making room for n_tokens would need it. True: the prompt buffer holds other words now.
+bool Session::observe_for(int n_tokens) noexcept {
+  if (runtime_->policy().observe == kv::Observe::frame || runtime_->memory().has_room(n_tokens)) return false;
+  observe();
+  return true;
+}
 
-  int n_tokens = r.prompt().frame(seconds, next_frame_, r.prompt_buffer());
-  if (r.policy().observe != kv::Observe::frame && !r.memory().has_room(n_tokens)) {
-    observe();
-    n_tokens = r.prompt().frame(seconds, next_frame_, r.prompt_buffer());
-  }
-  const kv::Room room = append(n_tokens, image_rows);
-  result.prefill_ns = monotonic_ns() - encoded;
+std::span<const float> Session::encode() noexcept {
+  const Runtime& r = *runtime_;
+  const int n = r.vision_config()->n_image_tokens() * r.text_config().dim;
+  return {runtime_->encode_image(), static_cast<std::size_t>(n)};
+}
+
+SeeResult Session::see(double seconds) noexcept {
+  const std::int64_t start = monotonic_ns();
+  const std::span<const float> image_tokens = encode();
+  const std::int64_t encode_ns = monotonic_ns() - start;
+  SeeResult result = see(image_tokens, seconds);
+  result.encode_ns = encode_ns;
+  return result;
+}
+
+SeeResult Session::see(std::span<const float> image_tokens, double seconds) noexcept {
+  SeeResult result;
+  const Runtime& r = *runtime_;
+  const int n_numbers = r.vision_config()->n_image_tokens() * r.text_config().dim;
+  SHRIKE_CHECK(std::ssize(image_tokens) == n_numbers, image_tokens.size(), n_numbers);
+  begin();
+  const std::int64_t start = monotonic_ns();
+  int n_tokens = r.prompt().frame(seconds, next_event_, runtime_->prompt_buffer());
+  if (observe_for(n_tokens)) n_tokens = r.prompt().frame(seconds, next_event_, runtime_->prompt_buffer());
+  const kv::Room room = append(n_tokens, image_tokens.data());
+  result.prefill_ns = monotonic_ns() - start;
   ++stats_.n_frames_seen;
   if (room == kv::Room::full) {
     result.status = See::memory_full;
     return result;
   }
   result.tokens = n_tokens;
-  if (room == kv::Room::compressed) {
-    result.status = See::compressed;
-    forget_lost_frames();
-  }
-  frames_[n_frames_++] = {next_frame_++, true, seconds};
+  if (room == kv::Room::compressed) result.status = See::compressed;
+  frames_[n_frames_++] = {next_event_++, true, seconds, n_remembered_++};
   return result;
 }
 
@@ -109,26 +141,37 @@ void Session::forget_lost_frames() noexcept {
       std::remove_if(frames_, frames_ + n_frames_, [](const HeldFrame& f) { return !f.held; }) - frames_);
 }
 
-AskResult Session::ask(std::string_view question, AnswerCallback callback, void* context) noexcept {
+AskResult Session::ask(std::string_view question, AnswerCallback callback, void* context,
+                       Turn turn) noexcept {
   AskResult result;
   Runtime& r = *runtime_;
-  if (!opened_) {  // asked before the first frame: an honest model knows nothing yet
-    append(r.prompt().opening(r.prompt_buffer()), nullptr);
-    opened_ = true;
-  }
+  begin();
   const std::int64_t start = monotonic_ns();
-  const int room = r.plan().ask_tokens_max - r.plan().answer_tokens_max;
+  const int n_answer = r.plan().answer_tokens_max;
   const int n = r.prompt().question(question, r.prompt_buffer());
   result.question_tokens = n;
-  if (n < 0 || n > room) {
+  if (n < 0 || n > r.plan().ask_tokens_max - n_answer) {
     result.status = Ask::too_long;
     return result;
   }
-  r.memory().mark();
-  r.run(r.prompt_buffer().first(static_cast<std::size_t>(n)), nullptr, true);
+  const std::span<PromptToken> prompt = r.prompt_buffer().first(static_cast<std::size_t>(n));
+  if (turn == Turn::forgotten) {
+    r.memory().mark();
+  } else {
+    if (observe_for(n + n_answer)) r.prompt().question(question, r.prompt_buffer());
+    if (make_room(n + n_answer) == kv::Room::full) {
+      result.status = Ask::memory_full;
+      return result;
+    }
+    for (PromptToken& token : prompt) token.facts.frame = next_event_;
+  }
+  r.run(prompt, nullptr, true, shown_of(turn));
   result.prefill_ns = monotonic_ns() - start;
-  result.answer_tokens = answer(result, callback, context);
-  r.memory().roll_back();
+  result.answer_tokens = answer(result, callback, context, turn);
+  if (turn == Turn::forgotten)
+    r.memory().roll_back();
+  else
+    ++next_event_;
   result.decode_ns = monotonic_ns() - start - result.prefill_ns;
   ++stats_.n_questions;
   stats_.n_tokens_in += n;
@@ -137,8 +180,9 @@ AskResult Session::ask(std::string_view question, AnswerCallback callback, void*
 }
 
 // Decodes until the model ends, the room ends or the callback says so. Hands out whole characters only, and
-// not the space that a model begins its answer with. Returns the number of tokens sampled.
-int Session::answer(AskResult& result, AnswerCallback callback, void* context) noexcept {
+// not the space that a model begins its answer with. Of a turn that is kept the memory then holds all that
+// was said; the mark that ends it comes with the next question. Returns the number of tokens sampled.
+int Session::answer(AskResult& result, AnswerCallback callback, void* context, Turn turn) noexcept {
   Runtime& r = *runtime_;
   char bytes[limits::kTokenBytesMax + 4];
   std::size_t n_held = 0;
@@ -153,25 +197,28 @@ int Session::answer(AskResult& result, AnswerCallback callback, void* context) n
     return go_on;
   };
 
-  result.status = Ask::cut;
+  PromptToken next;
+  if (turn == Turn::kept) next.facts.frame = next_event_;
   int n_tokens = 0;
-  for (; n_tokens < r.plan().answer_tokens_max;) {
-    const TokenId token = greedy(r.logits(), r.text_config().n_vocab);
+  for (bool over = false; !over;) {
+    next.token = greedy(r.logits(), r.text_config().n_vocab);
     ++n_tokens;
-    if (r.tokenizer().ends_generation(token)) {
+    if (r.tokenizer().ends_generation(next.token)) {
       result.status = Ask::ok;
       break;
     }
-    n_held += static_cast<std::size_t>(r.tokenizer().decode(token, {bytes + n_held, sizeof(bytes) - n_held}));
+    const std::span<char> room{bytes + n_held, sizeof(bytes) - n_held};
+    n_held += static_cast<std::size_t>(r.tokenizer().decode(next.token, room));
     if (!hand_out(whole_utf8({bytes, n_held}))) {
       result.status = Ask::stopped;
-      return n_tokens;
+      over = true;
+    } else if (n_tokens == r.plan().answer_tokens_max) {
+      result.status = Ask::cut;
+      over = true;
     }
-    if (n_tokens == r.plan().answer_tokens_max) break;
-    const PromptToken next{token, {}};
-    r.run({&next, 1}, nullptr, true);
+    if (!over || turn == Turn::kept) r.run({&next, 1}, nullptr, !over, shown_of(turn));
   }
-  hand_out(n_held);
+  if (result.status != Ask::stopped) hand_out(n_held);
   return n_tokens;
 }
 

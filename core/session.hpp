@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,10 +19,17 @@ enum class See : std::uint8_t {
 };
 
 enum class Ask : std::uint8_t {
-  ok,        // ended by the model
-  cut,       // ended at answer_tokens_max
-  stopped,   // the callback said so
-  too_long,  // the question has more tokens than its room; nothing happened
+  ok,           // ended by the model
+  cut,          // ended at answer_tokens_max
+  stopped,      // the callback said so
+  too_long,     // the question has more tokens than its room; nothing happened
+  memory_full,  // Turn::kept, and no room can be made for it; nothing happened
+};
+
+// What becomes of a question and its answer once it is given.
+enum class Turn : std::uint8_t {
+  forgotten,  // rolled back, bit for bit
+  kept,  // part of the memory, as one event with a number of its own: a policy sees it as a frame of text
 };
 
 struct AskResult {
@@ -84,27 +92,41 @@ class Session {
 
   // Remembers the picture in image_input() as the frame at `seconds` of the stream.
   SeeResult see(double seconds) noexcept;
-  // Answers from memory, then rolls back to it: afterwards the session is bit for bit what it was.
-  AskResult ask(std::string_view question, AnswerCallback callback, void* context) noexcept;
+  // The same in two steps, for a picture that is to be seen more than once: what a picture looks like hangs
+  // on no memory, so any session of the same model may see what another one encoded.
+  std::span<const float> encode() noexcept;  // [n_image_tokens][dim], valid until the next picture
+  SeeResult see(std::span<const float> image_tokens, double seconds) noexcept;
+  // Answers from memory, then rolls back to it: afterwards the session is bit for bit what it was. A turn
+  // that is to be kept gets its room first, as a frame does; the room that is kept for asking stays.
+  AskResult ask(std::string_view question, AnswerCallback callback, void* context,
+                Turn turn = Turn::forgotten) noexcept;
   // Forgets everything, keeps the plan.
   void reset() noexcept;
 
   const Plan& plan() const noexcept { return runtime_->plan(); }
   const Runtime& runtime() const noexcept { return *runtime_; }
   SessionStats stats() const noexcept;
+  // Frames of which at least one token is held, oldest first; valid until the next call that sees or asks.
+  std::span<const HeldFrame> held_frames() const noexcept {
+    return {frames_, static_cast<std::size_t>(n_frames_)};
+  }
 
  private:
   explicit Session(std::unique_ptr<Runtime> runtime);
+  void begin() noexcept;
+  kv::Room make_room(int n_tokens) noexcept;
   kv::Room append(int n_tokens, const float* image_rows) noexcept;
   void forget_lost_frames() noexcept;
+  bool observe_for(int n_tokens) noexcept;
   void observe() noexcept;
-  int answer(AskResult& result, AnswerCallback callback, void* context) noexcept;
+  int answer(AskResult& result, AnswerCallback callback, void* context, Turn turn) noexcept;
 
   std::unique_ptr<Runtime> runtime_;
   HeldFrame* frames_ = nullptr;  // [n_frames_], ascending numbers
   int n_frames_ = 0;
-  std::int32_t next_frame_ = 0;
-  bool opened_ = false;  // the opening words are in the memory
+  std::int32_t next_event_ = 0;    // frames and kept turns, numbered together
+  std::int32_t n_remembered_ = 0;  // frames, gone ones included
+  bool opened_ = false;            // the opening words are in the memory
   std::string standing_question_;
   SessionStats stats_;
 };

@@ -7,6 +7,7 @@ packages_build=(
   ccache                           # rebuilding what has not changed costs nothing
   libxsimd-dev                     # the vector registers of the kernels
   libcli11-dev nlohmann-json3-dev  # the command line, JSON output
+  zlib1g-dev                       # packs the pictures of `shrike eval`
   libgtest-dev libgmock-dev        # tests
   libbenchmark-dev                 # benchmarks of the kernels
   # Cameras, streams and files: the capture process, nothing else. One package per module, because the whole
@@ -29,6 +30,6 @@ packages_dev=(clang-format valgrind shellcheck)
 # What the sysroot of a board holds: headers and libraries of the board's architecture.
 packages_sysroot=(
   libc6-dev libstdc++-12-dev
-  libxsimd-dev libcli11-dev nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev
+  libxsimd-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev
 )
 packages_sysroot_video=(libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libopencv-videoio-dev)

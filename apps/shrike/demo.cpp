@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <type_traits>
 
 #include "apps/shrike/errors.hpp"
 #include "apps/shrike/options.hpp"
@@ -22,26 +24,39 @@ struct Script {
   std::vector<Question> questions;  // by time
 };
 
-Result<Script> read_script(const std::string& path) {
+// A member of that type, or `otherwise` where there is none; a member of another type spoils `ok`.
+template <class T>
+T member(const Json& object, const char* key, T otherwise, bool& ok) {
+  const auto found = object.find(key);
+  if (found == object.end()) return otherwise;
+  bool right = found->is_string();
+  if constexpr (std::is_same_v<T, bool>) right = found->is_boolean();
+  if constexpr (std::is_same_v<T, double>) right = found->is_number();
+  ok = ok && right;
+  return right ? found->template get<T>() : otherwise;
+}
+
+Result<Script> read_script(const std::string& path, const char* if_missing) {
   std::ifstream in(path);
-  if (!in) return Error{Code::missing, "no such file; is the model folder complete (SHRIKE_MODELS)?", path};
+  if (!in || std::filesystem::is_directory(path)) return Error{Code::missing, if_missing, path};
   const Json json = Json::parse(in, nullptr, false);
-  const auto malformed = [&] {
-    return Error{Code::malformed, "is no demo script: clip, video_fps, questions", path};
-  };
-  if (!json.is_object() || !json.value("clip", Json()).is_string() ||
-      !json.value("questions", Json()).is_array())
-    return malformed();
+  bool ok = json.is_object() && json.contains("questions") && json["questions"].is_array();
   Script script;
-  script.clip = path.substr(0, path.find_last_of('/') + 1) + json["clip"].get<std::string>();
-  script.video_fps = json.value("video_fps", 1.0);
-  for (const Json& q : json["questions"]) {
-    if (!q.is_object() || !q.value("question", Json()).is_string() ||
-        !q.value("expected", Json()).is_string())
-      return malformed();
-    script.questions.push_back(
-        {q.value("at_seconds", 0.0), q["question"], q["expected"], q.value("in_view", false)});
+  if (ok) {
+    script.clip = path.substr(0, path.find_last_of('/') + 1) + member<std::string>(json, "clip", "", ok);
+    script.video_fps = member(json, "video_fps", 1.0, ok);
+    for (const Json& q : json["questions"]) {
+      if (!(ok = ok && q.is_object())) break;
+      script.questions.push_back(
+          {member(q, "at_seconds", 0.0, ok), member<std::string>(q, "question", "", ok),
+           member<std::string>(q, "expected", "", ok), member(q, "in_view", false, ok)});
+      ok = ok && !script.questions.back().text.empty() && !script.questions.back().expected.empty();
+    }
+    ok = ok && json.contains("clip") && script.video_fps > 0;
   }
+  if (!ok)
+    return Error{Code::malformed, "is no demo script: clip, video_fps, and questions (shrike demo --help)",
+                 path};
   std::stable_sort(script.questions.begin(), script.questions.end(),
                    [](const Question& a, const Question& b) { return a.at < b.at; });
   return script;
@@ -143,15 +158,25 @@ Run add_demo(CLI::App& app) {
   struct Arguments {
     ModelArguments model;
     bool json = false, realtime = false;
+    std::string script;
   };
   auto a = std::make_shared<Arguments>();
   app.footer(
-      "Example:\n  shrike demo --realtime\n\nExit code 0 when at least 8 of 10 answers are right, else 1.");
+      "Examples:\n  shrike demo --realtime\n  shrike demo --script mine.json\n\nA script names a clip beside "
+      "it, the "
+      "frames a second to watch, and questions:\n"
+      "  {\"clip\": \"yard.mp4\", \"video_fps\": 1, \"questions\": [\n"
+      "    {\"at_seconds\": 17, \"question\": \"...\", \"expected\": \"...\", \"in_view\": false}]}\n\nExit "
+      "code 0 when at least 8 of 10 answers are right, else 1.");
   app.add_flag("--json", a->json, "One object per line on stdout");
   app.add_flag("--realtime", a->realtime, "At the clip's own pace instead of as fast as it goes");
+  app.add_option("--script", a->script, "A clip with its questions, a JSON file (default: the shipped one)");
   add_model_options(app, a->model);
   return [a] {
-    const Result<Script> script = read_script(models_folder() + "/perch/demo.json");
+    const Result<Script> script =
+        a->script.empty() ? read_script(models_folder() + "/perch/demo.json",
+                                        "no such file; is the model folder complete (SHRIKE_MODELS)?")
+                          : read_script(a->script, "no such file");
     if (!script) return fail(script.error());
     SourceArguments arguments;
     arguments.source = script->clip;

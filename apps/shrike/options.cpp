@@ -17,10 +17,14 @@ Error bad(const char* rule, const std::string& option, const std::string& value)
 
 }  // namespace
 
-void add_model_options(CLI::App& app, ModelArguments& a) {
+void add_file_options(CLI::App& app, ModelArguments& a) {
   app.add_option("-m,--model", a.model, "Text model, a GGUF file (default: the shipped perch)");
   app.add_option("--mmproj", a.mmproj, "Vision file of the model, a GGUF file; also -mm");
   app.add_option("-t,--threads", a.threads, "Threads (default: one per processor)");
+}
+
+void add_model_options(CLI::App& app, ModelArguments& a) {
+  add_file_options(app, a);
   add_kv_options(app, a);
   app.add_option("-n,--predict", a.predict, "Tokens that an answer may have")->capture_default_str();
   app.add_option("--question-tokens", a.question_tokens, "Tokens that a question may have")

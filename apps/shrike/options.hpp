@@ -31,6 +31,7 @@ struct SourceArguments {
   std::string stall = "20s";
 };
 
+void add_file_options(CLI::App& app, ModelArguments& arguments);  // the model's files, and threads
 void add_model_options(CLI::App& app, ModelArguments& arguments);
 void add_kv_options(CLI::App& app, ModelArguments& arguments);
 void add_source_options(CLI::App& app, SourceArguments& arguments);
@@ -50,6 +51,7 @@ using Run = std::function<int()>;
 Run add_demo(CLI::App& app);
 Run add_watch(CLI::App& app);
 Run add_ask(CLI::App& app);
+Run add_eval(CLI::App& app);
 Run add_plan(CLI::App& app);
 Run add_info(CLI::App& app);
 Run add_trace(CLI::App& app);

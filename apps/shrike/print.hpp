@@ -35,6 +35,7 @@ void print_json(const Json& object);
 class Progress {
  public:
   explicit Progress(bool quiet);
+  bool on() const noexcept { return on_; }
   void show(const std::string& text);
   void clear();
 

@@ -273,9 +273,7 @@ class Trace {
 Run add_trace(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
   app.footer(kFooter);
-  app.add_option("-m,--model", a->model.model, "Text model, a GGUF file (default: the shipped perch)");
-  app.add_option("--mmproj", a->model.mmproj, "Vision file of the model, a GGUF file; also -mm");
-  app.add_option("-t,--threads", a->model.threads, "Threads (default: one per processor)");
+  add_file_options(app, a->model);
   app.add_option("--tokens", a->tokens,
                  "The prompt as ids, 1,2,3, or an .npy file of int32; below 0: -1-k is a row of picture k");
   app.add_option("--prompt", a->prompt, "The prompt as text; <__media__> stands for a picture");

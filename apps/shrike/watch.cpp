@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "apps/shrike/errors.hpp"
+#include "apps/shrike/memory_view.hpp"
 #include "apps/shrike/options.hpp"
 #include "apps/shrike/print.hpp"
 #include "apps/shrike/signals.hpp"
@@ -17,7 +18,7 @@ struct Arguments {
   std::vector<std::string> ask, at;
   std::string every;
   std::int64_t frames = 0;
-  bool json = false, quiet = false;
+  bool json = false, quiet = false, explain = false;
 };
 
 constexpr std::size_t kShown = 60;  // of a question, in a message about it
@@ -99,6 +100,7 @@ class Watch : public Listener {
   void frame(double seconds, const SeeResult& result) override {
     last_ = result;
     asked_since_frame_ = false;
+    explained_ = false;
     if (a_.json || !progress_wanted()) return;
     const SessionStats stats = stream_.session().stats();
     progress_.show(clock_text(seconds) + "  " + std::to_string(stats.n_frames_seen) + " frames, " +
@@ -137,6 +139,20 @@ class Watch : public Listener {
       }
     }
     asked_since_frame_ = true;
+    explain();
+  }
+
+  void explain() {
+    if (!a_.explain || explained_) return;
+    explained_ = true;
+    const MemoryView view = look_into(stream_.session());
+    if (!a_.json) {
+      std::fputs(memory_text(view).c_str(), stderr);
+      return;
+    }
+    Json object = {{"v", 1}, {"type", "memory"}, {"frame_ts", stream_.seconds()}};
+    object.update(memory_json(view));
+    print_json(object);
   }
 
   void print_answer(std::size_t q, const AskResult& result) {
@@ -170,6 +186,7 @@ class Watch : public Listener {
       round();
     if (impossible_ != kOk) return impossible_;
     progress_.clear();
+    explain();
     const Summary summary = stream_.summary();
     if (a_.json) {
       Json object = summary_json(summary, stream_.session().plan());
@@ -199,6 +216,7 @@ class Watch : public Listener {
   std::string text_;
   std::int64_t seq_ = 0, n_frames_ = 0;
   bool asked_since_frame_ = false;
+  bool explained_ = true;  // what is remembered now; of nothing there is nothing to tell
   int impossible_ = kOk;  // the exit code for a question that can never be asked
 };
 
@@ -213,6 +231,8 @@ Run add_watch(CLI::App& app) {
   app.add_option("--at", a->at, "Ask at that time of the stream: 01:07, 67s, end; may come several times")
       ->allow_extra_args(false);
   app.add_option("--frames", a->frames, "Stop after so many frames");
+  app.add_flag("--explain", a->explain,
+               "Behind the answers, what is remembered: frames by layer and head, one line per layer");
   app.add_flag("--json", a->json, "One object per line on stdout");
   app.add_flag("-q,--quiet", a->quiet, "No plan, no progress, no summary");
   add_model_options(app, a->model);

@@ -62,7 +62,7 @@ struct Wrong {
 
 TEST_F(Usage, unknown_words_are_refused_with_the_known_ones) {
   const Wrong rows[] = {
-      {{"foo"}, {"foo", "demo, watch, ask, plan, info, trace", "shrike --help"}},
+      {{"foo"}, {"foo", "demo, watch, ask, eval, plan, info, trace", "shrike --help"}},
       {{"--foo"}, {"--foo", "shrike --help"}},
       {{"watch", "--foo"}, {"--foo", "shrike watch --help"}},
       {{"plan", "--threads", "2", "3"}, {"3", "shrike plan --help"}},
@@ -170,6 +170,23 @@ TEST_F(ModelFiles, what_is_no_model_file_is_refused) {
   expect_refused({"plan", "-m", kVision, "--mmproj", kVision}, 65, {kVision, "text model"});
   expect_refused({"plan"}, 66, {"perch-f16.gguf", "no such file"}, {"SHRIKE_MODELS=" + path("")});
   expect_refused({"demo"}, 66, {"demo.json", "SHRIKE_MODELS"}, {"SHRIKE_MODELS=" + path("")});
+}
+
+TEST_F(ModelFiles, what_is_no_demo_script_is_refused) {
+  const std::string question = R"({"at_seconds": 1, "question": "What?", "expected": "a"})";
+  expect_refused({"demo", "--script", path("none.json")}, 66, {"none.json", "no such file"});
+  for (const std::string& text :
+       {std::string("{"), std::string("[]"), std::string(R"({"clip": "a.mp4"})"),
+        R"({"questions": [)" + question + "]}", R"({"clip": 7, "questions": [)" + question + "]}",
+        R"({"clip": "a.mp4", "video_fps": 0, "questions": [)" + question + "]}",
+        R"({"clip": "a.mp4", "video_fps": "1", "questions": [)" + question + "]}",
+        std::string(R"({"clip": "a.mp4", "questions": ["What?"]})"),
+        std::string(R"({"clip": "a.mp4", "questions": [{"question": "What?"}]})"),
+        std::string(
+            R"({"clip": "a.mp4", "questions": [{"question": "What?", "expected": "a", "in_view": 1}]})")})
+    expect_refused({"demo", "--script", file("script.json", text)}, 65, {"script.json", "demo script"});
+  const std::string far = file("far.json", R"({"clip": "none.mp4", "questions": [)" + question + "]}");
+  expect_refused({"demo", "--script", far}, 66, {"none.mp4"});
 }
 
 TEST_F(ModelFiles, a_file_that_may_not_be_read_is_told) {

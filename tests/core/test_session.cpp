@@ -266,6 +266,131 @@ TEST(Session, reset_forgets_everything) {
   EXPECT_EQ(memory_bytes(*session), first);
 }
 
+TEST(Session, image_tokens_of_another_session_are_as_good_as_its_own) {
+  SessionOptions options = tiny_options();
+  const auto encoder = open(options);
+  const auto own = open(options);
+  options.kv_budget_bytes = small_budget();
+  const auto small_own = open(options), small_given = open(options);
+  const auto given = open(tiny_options());
+  ASSERT_TRUE(encoder && own && given && small_own && small_given);
+  for (int i = 0; i < 30; ++i) {
+    for (Session* session : {encoder.get(), own.get(), small_own.get()}) paint(session->image_input(), i);
+    const std::span<const float> tokens = encoder->encode();
+    for (Session* session : {given.get(), small_given.get()}) {
+      const SeeResult seen = session->see(tokens, 2.0 * i);
+      EXPECT_EQ(seen.encode_ns, 0);
+      EXPECT_GT(seen.tokens, 0);
+    }
+    own->see(2.0 * i);
+    small_own->see(2.0 * i);
+  }
+  EXPECT_EQ(memory_bytes(*given), memory_bytes(*own));
+  EXPECT_EQ(memory_bytes(*small_given), memory_bytes(*small_own));
+  EXPECT_GT(small_given->stats().n_tokens_evicted, 0);
+  EXPECT_EQ(encoder->stats().n_frames_seen, 0) << "encoding is not seeing";
+}
+
+AskResult keep_turn(Session& session, std::string_view question, std::string* text = nullptr) {
+  std::string said;
+  return session.ask(
+      question,
+      [](void* context, std::string_view piece) {
+        static_cast<std::string*>(context)->append(piece);
+        return true;
+      },
+      text != nullptr ? text : &said, Turn::kept);
+}
+
+TEST(Session, a_turn_that_is_kept_is_in_the_memory_and_answered_as_one_that_is_not) {
+  const auto session = open(tiny_options());
+  ASSERT_NE(session, nullptr);
+  watch(*session, 0, 5);
+  const std::string asked = answer(*session, "What is in view now?");
+  const int before = session->stats().tokens_held;
+  std::string kept;
+  const AskResult result = keep_turn(*session, "What is in view now?", &kept);
+  EXPECT_EQ(kept, asked);
+  const int ended = result.status == Ask::ok ? 1 : 0;  // the mark that ends an answer comes with what follows
+  EXPECT_EQ(session->stats().tokens_held, before + result.question_tokens + result.answer_tokens - ended);
+  EXPECT_EQ(session->stats().frames_held, 5) << "a turn is no frame";
+
+  const auto with_one_turn = memory_bytes(*session);
+  answer(*session, "And now?");
+  EXPECT_EQ(memory_bytes(*session), with_one_turn) << "the next one can still be forgotten";
+  keep_turn(*session, "And now?");
+  EXPECT_NE(memory_bytes(*session), with_one_turn);
+  watch(*session, 5, 1);
+  EXPECT_EQ(session->held_frames().back().nth, 5);
+  EXPECT_EQ(session->held_frames().back().number, 7) << "turns are events too";
+}
+
+TEST(Session, kept_turns_hold_the_budget_and_never_stop_the_next_question) {
+  SessionOptions options = tiny_options();
+  options.question_tokens_max = 32;
+  options.answer_tokens_max = 8;
+  options.kv_budget_bytes = Session::plan(options).value().kv_budget_min_bytes * 3 / 2;
+  const auto session = open(options);
+  ASSERT_NE(session, nullptr);
+  watch(*session, 0, 10);
+  const int n_frames = session->stats().frames_held;
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_NE(keep_turn(*session, "What was there before?").status, Ask::memory_full) << i;
+    ASSERT_LE(session->stats().blocks_used, session->stats().blocks_max);
+    ASSERT_FALSE(answer(*session, "And now?").empty()) << i;
+  }
+  EXPECT_GT(session->stats().n_tokens_evicted, 0);
+  EXPECT_LT(session->stats().frames_held, n_frames) << "turns are the younger ones";
+  watch(*session, 10, 20);
+  EXPECT_EQ(session->held_frames().back().nth, 29);
+}
+
+TEST(Session, full_keeps_turns_as_long_as_there_is_room_and_then_says_so) {
+  SessionOptions options = tiny_options();
+  options.question_tokens_max = 32;
+  options.answer_tokens_max = 8;
+  options.kv_policy = "full";
+  options.kv_budget_bytes = Session::plan(options).value().kv_budget_min_bytes * 2;
+  const auto session = open(options);
+  ASSERT_NE(session, nullptr);
+  watch(*session, 0, 1);
+  int n_kept = 0;
+  while (n_kept < 100 && keep_turn(*session, "What was there before?").status != Ask::memory_full) ++n_kept;
+  EXPECT_GT(n_kept, 0);
+  EXPECT_LT(n_kept, 100);
+  const auto before = memory_bytes(*session);
+  EXPECT_EQ(keep_turn(*session, "What was there before?").status, Ask::memory_full);
+  EXPECT_EQ(memory_bytes(*session), before);
+  EXPECT_FALSE(answer(*session, "And now?").empty()) << "the room for asking stays";
+}
+
+TEST(Session, a_kept_answer_that_was_stopped_is_remembered_as_far_as_it_was_given) {
+  const auto session = open(tiny_options());
+  ASSERT_NE(session, nullptr);
+  watch(*session, 0, 2);
+  const int before = session->stats().tokens_held;
+  const AskResult result = session->ask(
+      "What is in view now?", [](void*, std::string_view) { return false; }, nullptr, Turn::kept);
+  EXPECT_EQ(result.status, Ask::stopped);
+  EXPECT_EQ(session->stats().tokens_held, before + result.question_tokens + result.answer_tokens);
+}
+
+TEST(Session, held_frames_tell_times_and_gaps) {
+  SessionOptions options = tiny_options();
+  options.kv_budget_bytes = small_budget();
+  const auto session = open(options);
+  ASSERT_NE(session, nullptr);
+  EXPECT_TRUE(session->held_frames().empty());
+  watch(*session, 0, 30);
+  const auto frames = session->held_frames();
+  ASSERT_EQ(std::ssize(frames), session->stats().frames_held);
+  EXPECT_EQ(frames.front().seconds, session->stats().oldest_frame_seconds);
+  for (std::size_t i = 0; i < frames.size(); ++i) {  // the newest ones, each after the other
+    EXPECT_EQ(frames[i].nth, 30 - std::ssize(frames) + static_cast<int>(i));
+    EXPECT_EQ(frames[i].seconds, 2.0 * frames[i].nth);
+  }
+}
+
 TEST(Session, same_bits_for_one_two_and_four_threads_on_every_isa) {
   for (const DType type : {DType::f16, DType::q8_0})
     for (const Isa isa : runnable_isas()) {

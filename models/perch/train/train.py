@@ -38,11 +38,11 @@ from vision import Heads, Vision
 MERGES = 400
 # (steps, then per step: frames, streams, questions); every stage's last 30 % of steps slow down to a stop.
 LESSONS = [(250, [(4, 32, 8)]),
-           (450, [(8, 24, 12)]),
-           (600, [(16, 14, 20), (8, 24, 12)]),
-           (900, [(32, 8, 28), (16, 14, 20), (64, 4, 40)]),
+           (350, [(8, 24, 12)]),
+           (400, [(16, 14, 20), (8, 24, 12)]),
+           (700, [(32, 8, 28), (16, 14, 20), (64, 4, 40)]),
            (1 << 30, [(64, 4, 40), (32, 8, 28), (16, 14, 20), (64, 4, 40), (128, 2, 56), (8, 24, 12)])]
-STAGES = {"text": 5000, "eye": 1500, "bind": 1000, "join": 1000}
+STAGES = {"text": 3500, "eye": 1500, "bind": 1000, "join": 1000}
 SMOKE = {"text": 12, "eye": 12, "bind": 6, "join": 3}
 
 
