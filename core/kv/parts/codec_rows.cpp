@@ -30,8 +30,8 @@ struct Rows {
 using Q8 = Rows<RowQ8, &Kernels::rows_q8>;
 using Q4 = Rows<RowQ4, &Kernels::rows_q4>;
 
-// Three queries share what is unpacked; from about two tiles of them on, unpacking once for all is cheaper.
-constexpr int kInPlaceMax = 6;
+// Three queries share what is unpacked; from four tiles of them on, unpacking once for all is cheaper.
+constexpr int kInPlaceMax = 9;
 
 }  // namespace
 
