@@ -235,6 +235,9 @@ void decode(benchmark::State& state, const std::string& codec, const std::string
   const double slots = world.memory.n_live_mean() * kLayers * kKvHeads;
   const double bytes = 2 * slots * static_cast<double>(world.memory.pool().row_bytes());
   state.counters["slots"] = world.memory.n_live_mean();
+  const Pool& pool = world.memory.pool();
+  const double in_blocks = static_cast<double>(pool.n_blocks() - pool.n_free()) * kBlockSlots;
+  state.counters["fill%"] = 100 * slots / in_blocks;
   state.counters["us"] = 1e6 * seconds;
   state.counters["B/s"] = bytes / seconds;
   state.counters["share%"] = 100 * bytes / seconds / machine.bytes_per_s;
