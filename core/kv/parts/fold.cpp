@@ -24,8 +24,8 @@ float inverse_length(const Kernels& kernels, const float* x, int n) noexcept {
 // Leaving keys are compared a few at a time, so that a tile of kept ones is read from L1 by all of them.
 constexpr int kRows = 8, kColumns = 64;
 
-// The rows of `leaving` against every slot: target and scratch of each. bias [n]: minus infinity for slots that
-// receive nothing, else 0.
+// The rows of `leaving` against every slot: target and scratch of each. bias [n]: minus infinity for slots
+// that receive nothing, else 0.
 void match_rows(const Merging& m, std::span<const std::int32_t> leaving, const float* bias,
                 float least) noexcept {
   const int n = m.n(), dim = m.slots.head_dim, n_rows = static_cast<int>(leaving.size());
