@@ -82,7 +82,9 @@
   row(place_keep)
 
 #define SHRIKE_KV_CODECS(row) \
-  row(codec_f16)
+  row(codec_f16)               \
+  row(codec_q8_0)              \
+  row(codec_q4)
 // clang-format on
 
 namespace shrike::kv {
