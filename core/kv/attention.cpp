@@ -26,7 +26,7 @@ void Attention::lay_out(Arena& arena, const Memory::Shape& shape, int group, int
   scores_ = arena.take<float>("attention", threads * panel * columns);
   turned_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
   mixed_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
-  if (!shape.codec_or_f16().is_f16)
+  if (panel_rows_ * group > shape.codec_or_f16().in_place_max)
     block_ = arena.take<float>("attention", threads * kBlockSlots * static_cast<std::size_t>(head_dim_));
   const std::size_t heads = static_cast<std::size_t>(shape.n_kv_heads);
   const std::size_t panels = heads * static_cast<std::size_t>(panels_max_);
@@ -178,9 +178,9 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
         memory.rope().turn(turned + static_cast<std::ptrdiff_t>(row * group_ + g) * head_dim_,
                            from + static_cast<std::ptrdiff_t>(g) * head_dim_, distance, head_dim_);
     }
-    if (pool.codec().is_f16) {
-      kernels.attn_scores_f16(scores_of(thread) + column, columns_, turned, head_dim_, panel.n_rows * group_,
-                              pool.key(ref.block, ref.first), head_dim_, n, head_dim_, scale);
+    if (panel.n_rows * group_ <= pool.codec().in_place_max) {
+      pool.codec().scores(kernels, scores_of(thread) + column, columns_, turned, panel.n_rows * group_,
+                          pool.key_row(ref.block, ref.first), n, head_dim_, scale);
     } else {
       for (int i = 0; i < n; ++i)
         pool.codec().decode(kernels, block_of(thread) + i * head_dim_, pool.key_row(ref.block, ref.first + i),
@@ -260,9 +260,9 @@ void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& p
   for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
     const int n_keys = std::min(ref.n_live(), panel.n_columns - column);
     if (n_keys <= 0) break;
-    if (pool.codec().is_f16) {
-      kernels.attn_mix_f16(mixed, head_dim_, scores_of(thread) + column, columns_, n,
-                           pool.value(ref.block, ref.first), head_dim_, n_keys, head_dim_);
+    if (n <= pool.codec().in_place_max) {
+      pool.codec().mix(kernels, mixed, scores_of(thread) + column, columns_, n,
+                       pool.value_row(ref.block, ref.first), n_keys, head_dim_);
     } else {
       for (int i = 0; i < n_keys; ++i)
         pool.codec().decode(kernels, block_of(thread) + i * head_dim_,

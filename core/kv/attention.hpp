@@ -16,7 +16,8 @@ namespace shrike::kv {
 //          appended.
 // Order    one task per (kv head, panel); sums run over slots in table order: equal for any number of threads
 // Memory   section "attention": per thread one panel of scores, turned queries, outputs, and a decoded block
-//          where the codec is not f16; with evidence, rows of column mass per panel, reduced in panel order
+//          where panels have more queries than the codec reads in place; with evidence, rows of column mass
+//          per panel, reduced in panel order
 class Attention {
  public:
   void lay_out(Arena& arena, const Memory::Shape& shape, int group, int n_rows_max, int n_threads,
@@ -83,7 +84,7 @@ class Attention {
   float* scores_ = nullptr;             // [n_threads][panel_rows * group][columns]
   float* turned_ = nullptr;             // [n_threads][panel_rows * group][head_dim]
   float* mixed_ = nullptr;              // [n_threads][panel_rows * group][head_dim]
-  float* block_ = nullptr;              // [n_threads][16][head_dim], where the codec is not f16
+  float* block_ = nullptr;              // [n_threads][16][head_dim], where blocks are decoded
   float* panel_mass_ = nullptr;         // [n_kv_heads][panels_max][columns]
   RowSums* panel_rows_sums_ = nullptr;  // [n_kv_heads][panels_max][2]
   int window_panels_ = 0;               // the most panels that a window lies in, the last ones of a chunk

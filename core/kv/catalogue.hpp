@@ -10,7 +10,8 @@
 // clang-format off
 #define SHRIKE_KV_SCHEDULES(row) \
   row(when_full)                 \
-  row(when_every)
+  row(when_every)                \
+  row(when_review)
 
 #define SHRIKE_KV_SCORES(row) \
   row(score_recency)          \
@@ -21,37 +22,69 @@
   row(score_tova)             \
   row(score_knorm)            \
   row(score_keydiff)          \
-  row(score_meda)
+  row(score_meda)             \
+  row(score_fastgen)          \
+  row(score_corm)             \
+  row(score_random)           \
+  row(score_change)           \
+  row(score_vnorm)            \
+  row(score_vision)           \
+  row(score_expected)
 
 #define SHRIKE_KV_LAYERS(row) \
   row(layers_equal)           \
   row(layers_entropy)         \
   row(layers_entropy_paper)   \
-  row(layers_pyramid)
+  row(layers_pyramid)         \
+  row(layers_dynamic)         \
+  row(layers_dynamic_paper)   \
+  row(layers_prefix)          \
+  row(layers_variance)        \
+  row(layers_variance_paper)
 
 #define SHRIKE_KV_HEADS(row) \
   row(heads_equal)           \
   row(heads_tied)            \
-  row(heads_adakv)
+  row(heads_adakv)           \
+  row(heads_ladder)          \
+  row(heads_ladder_paper)
 
 #define SHRIKE_KV_SELECTS(row) \
   row(select_frames)           \
   row(select_top)              \
-  row(select_all)
+  row(select_all)              \
+  row(select_release)          \
+  row(select_quota)            \
+  row(select_quota_paper)      \
+  row(select_pools)            \
+  row(select_above)            \
+  row(select_change)           \
+  row(select_buckets)          \
+  row(select_prototypes)       \
+  row(select_runs)
 
 #define SHRIKE_KV_MERGES(row) \
   row(merge_drop)             \
   row(merge_average)          \
   row(merge_pivot)            \
   row(merge_weighted)         \
-  row(merge_weighted_paper)
+  row(merge_weighted_paper)   \
+  row(merge_position)         \
+  row(merge_prototype)        \
+  row(merge_runs)             \
+  row(merge_runs_paper)       \
+  row(merge_threshold)        \
+  row(merge_cam)              \
+  row(merge_cam_paper)
 
 #define SHRIKE_KV_PLACES(row) \
   row(place_close)            \
   row(place_keep)
 
 #define SHRIKE_KV_CODECS(row) \
-  row(codec_f16)
+  row(codec_f16)               \
+  row(codec_q8_0)              \
+  row(codec_q4)
 // clang-format on
 
 namespace shrike::kv {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <climits>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -18,7 +19,13 @@ struct Codec {
   std::size_t (*row_bytes)(int head_dim) noexcept;
   void (*encode)(const Kernels& kernels, std::byte* out, const float* row, int head_dim) noexcept;
   void (*decode)(const Kernels& kernels, float* out, const std::byte* row, int head_dim) noexcept;
-  bool is_f16 = false;  // attention then reads it in place
+  // Attention over n_keys rows as they lie in a block, the contracts of Kernels::attn_scores_f32 and
+  // attn_mix_f32 and the bits that decoding first would give.
+  void (*scores)(const Kernels& kernels, float* scores, int score_stride, const float* q, int n_q,
+                 const std::byte* keys, int n_keys, int head_dim, float scale) noexcept;
+  void (*mix)(const Kernels& kernels, float* out, const float* p, int p_stride, int n_q,
+              const std::byte* values, int n_keys, int head_dim) noexcept;
+  int in_place_max = INT_MAX;  // queries; for more of them decoding first is faster
 };
 
 [[nodiscard]] std::span<const Codec* const> codecs() noexcept;  // the catalogue's; the first one is f16

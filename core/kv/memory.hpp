@@ -144,7 +144,7 @@ class Memory {
   void allocate(int total, const Policy& policy) noexcept;
   void compress(int layer, int kv_head, const Policy& policy) noexcept;
   Candidates gather(int layer, int kv_head, Needs needs) noexcept;
-  void put_back(int layer, int kv_head) noexcept;
+  void put_back(int layer, int kv_head, Needs gathered) noexcept;
   void keep_in(Table& table) noexcept;
   void squeeze(BlockRef& ref, const std::uint8_t* keep) noexcept;
   void move(std::uint32_t from, int from_slot, std::uint32_t to, int to_slot, int turn_by) noexcept;

@@ -29,7 +29,7 @@ Room Memory::make_room(int n_new, const Policy& policy) noexcept {
   const int n_held = before / shape_.n_tables();
   const int n_max = std::max(0, stream_tokens_max(shape_) - n_new);
   const int wanted = policy.when.run({fits, n_new, n_held, n_max, n_frames_since_}, policy.when.args);
-  if (fits && (wanted == kEnough || wanted >= n_held)) return Room::ok;
+  if (fits && (wanted == kEnough || wanted > n_held)) return Room::ok;
 
   Room room = Room::full;
   // Less and less may stay, for what holes and half-used blocks cost; a policy that keeps whole frames fits
@@ -141,7 +141,7 @@ void Memory::compress(int layer, int kv_head, const Policy& policy) noexcept {
                           turned_,
                           merge_memory_ + 2 * t};
     policy.merge.run(merging, policy.merge.args);
-    put_back(layer, kv_head);
+    put_back(layer, kv_head, policy.keep_needs);
   }
   keep_in(at(layer, kv_head));
 }
@@ -193,8 +193,9 @@ Candidates Memory::gather(int layer, int kv_head, Needs needs) noexcept {
   return slots;
 }
 
-// The merged rows of kept slots go back to where they came from, turned to their place again.
-void Memory::put_back(int layer, int kv_head) noexcept {
+// The merged rows of kept slots go back to where they came from, turned to their place again; what was not
+// gathered for the merge stays as it is.
+void Memory::put_back(int layer, int kv_head, Needs gathered) noexcept {
   const Table& table = at(layer, kv_head);
   const std::size_t head_dim = static_cast<std::size_t>(shape_.head_dim);
   constexpr float kCountMax = std::numeric_limits<std::uint16_t>::max();
@@ -205,11 +206,11 @@ void Memory::put_back(int layer, int kv_head) noexcept {
       if (changed_[i] == 0 || keep_[i] == 0) continue;
       SlotFacts& facts = pool_.facts(ref.block, slot);
       facts.merged = static_cast<std::uint16_t>(std::min(count_[i], kCountMax));
-      if (keys_ != nullptr) {
+      if ((gathered & kNeedKeys) != 0) {
         rope_->turn(turned_, keys_ + i * head_dim, facts.offset, shape_.head_dim);
         pool_.codec().encode(*kernels_, pool_.key_row(ref.block, slot), turned_, shape_.head_dim);
       }
-      if (values_ != nullptr)
+      if ((gathered & kNeedValues) != 0)
         pool_.codec().encode(*kernels_, pool_.value_row(ref.block, slot), values_ + i * head_dim,
                              shape_.head_dim);
     }

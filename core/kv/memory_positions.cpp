@@ -42,13 +42,24 @@ void Memory::repack(Table& table, bool split) noexcept {
     ref.first = 0;
     ref.end = static_cast<std::uint8_t>(n);
   };
+  // A block that loses slots in front and gains others behind would lag behind its slots until none fits.
+  const auto rebase = [&](BlockRef& ref) {
+    const int lag = pool_.facts(ref.block, ref.first).offset;
+    if (lag == 0) return;
+    for (int slot = ref.first; slot < ref.end; ++slot) move(ref.block, slot, ref.block, slot, -lag);
+    ref.base += lag;
+  };
   int n_blocks = 0;
   for (int b = 0; b < table.n_blocks; ++b) {
     BlockRef from = table.blocks[b];
     BlockRef* to = n_blocks > 0 ? &table.blocks[n_blocks - 1] : nullptr;
     // Below 0 where a block lost its first slots; offsets stay above 0 all the same, as positions ascend.
-    const int delta = to != nullptr ? from.base - to->base : 0;
+    int delta = to != nullptr ? from.base - to->base : 0;
     if (to != nullptr) {
+      if (pool_.facts(from.block, from.end - 1).offset + delta > kOffsetMax) {
+        rebase(*to);
+        delta = from.base - to->base;
+      }
       int n = 0;  // slots that may go
       const int room = kBlockSlots - to->n_live();
       while (n < std::min(room, from.n_live()) &&

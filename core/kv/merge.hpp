@@ -4,6 +4,9 @@
 
 namespace shrike::kv {
 
+// keep[i] of a slot that stays as it is: nothing is folded into it.
+inline constexpr std::uint8_t kKeepApart = 3;
+
 // What is about to leave (keep[i] = 0) and what stays, for a part that folds the one into the other. It
 // writes into the rows of kept slots and says so.
 //
@@ -24,6 +27,10 @@ struct Merging {
   float* memory = nullptr;          // [2] of this table, kept from one time to the next, zero at first
 
   int n() const noexcept { return slots.n(); }
+  bool receives(int i) const noexcept {
+    const std::uint8_t kept = keep[static_cast<std::size_t>(i)];
+    return kept != 0 && kept != kKeepApart && !slots.pinned(i);
+  }
   float* key(int i) const noexcept { return keys + static_cast<std::ptrdiff_t>(i) * slots.head_dim; }
   float* value(int i) const noexcept { return values + static_cast<std::ptrdiff_t>(i) * slots.head_dim; }
 };

@@ -20,6 +20,7 @@ namespace shrike::kv {
 // threads. Budgets are slots.
 
 // Before every append: how many slots a table shall hold on average before n_new more come. kEnough: no need.
+// As many as it holds: all may stay, but the selector is asked whether it can do with less.
 struct Pressure {
   bool has_room = true;  // n_new tokens and the reserve fit as things are
   int n_new = 0;
@@ -39,7 +40,8 @@ using LayersPart = void (*)(const Overview& all, const Args& args, int total, st
 using HeadsPart = void (*)(const Overview& all, int layer, const Args& args, int total,
                            std::span<int> out) noexcept;
 // keep[i] = 1 for at most max(budget, pinned) slots, every pinned one among them; 2: stays and is frozen,
-// which pins it from now on. Of equal scores the older slot stays. `order` is scratch, [n].
+// which pins it from now on; kKeepApart: stays, and no merge touches it. Of equal scores the older slot
+// stays. `order` is scratch, [n].
 using SelectPart = void (*)(const Candidates& slots, const Args& args, std::span<const float> score,
                             int budget, std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept;
 // Folds what leaves into what stays. Null: what leaves, leaves.
@@ -51,8 +53,9 @@ using MergePart = void (*)(const Merging& merging, const Args& args) noexcept;
 using PlacePart = void (*)(std::span<std::int32_t> map, const Args& args) noexcept;
 
 // What scores mean: weights of attention compare between heads (and, as a rule of thumb, layers), norms and
-// cosines within one head only.
-enum class Scale : std::uint8_t { rank, probability };
+// cosines within one head only. Rungs: the whole part is the rung of a ladder, 4 the cheapest, the rest the
+// slot's part of all attention of its head.
+enum class Scale : std::uint8_t { rank, probability, rungs };
 
 // A part as the catalogue has it; it lies in the part's own file.
 template <class Run>

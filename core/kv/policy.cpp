@@ -148,6 +148,11 @@ class Composer {
       if (wanted == Scale::probability && score_.row->scale != Scale::probability)
         return usage("contradicts itself: shares are won by scores, and these compare within one head only",
                      score_.word("score"));
+    if (heads_.row->scale == Scale::rungs && score_.row->scale != Scale::rungs)
+      return usage("contradicts itself: a ladder needs a score that has rungs", score_.word("score"));
+    if (heads_.row == &parts::heads_tied && (select_.row->needs & kNeedMarks) != 0)
+      return usage("contradicts itself: heads that choose by marks of their own are not tied",
+                   select_.word("select"));
     if (observe_ != Observe::frame && (needs() & (kNeedWindow | need(Mark::last))) == 0)
       return usage("contradicts itself: no part looks through a window",
                    observe_ == Observe::proxy ? "observe=proxy" : "observe=question");

@@ -34,13 +34,6 @@ class Pool {
   }
   std::size_t row_bytes() const noexcept { return row_bytes_; }
   const Codec& codec() const noexcept { return *codec_; }
-  // The same rows of a pool in f16. [head_dim]
-  f16* key(std::uint32_t block, int slot) const noexcept {
-    return reinterpret_cast<f16*>(key_row(block, slot));
-  }
-  f16* value(std::uint32_t block, int slot) const noexcept {
-    return reinterpret_cast<f16*>(value_row(block, slot));
-  }
 
   SlotFacts& facts(std::uint32_t block, int slot) const noexcept { return facts_[number(block, slot)]; }
   // [n_marks], in the order of Mark; empty when none is kept

@@ -71,15 +71,16 @@ inline void mix_rows(float* out, std::ptrdiff_t out_stride, const float* p, std:
 template <class Lanes, class T>
 void attn_mix(float* out, int out_stride, const float* p, int p_stride, int n_q, const T* v, int v_stride,
               int n_keys, int head_dim) noexcept {
+  const auto tile = [&]<int rows>(int r) {
+    mix_rows<Lanes, rows>(out + static_cast<std::ptrdiff_t>(r) * out_stride, out_stride,
+                          p + static_cast<std::ptrdiff_t>(r) * p_stride, p_stride, v, v_stride, n_keys,
+                          head_dim);
+  };
   int r = 0;
-  for (; r + 4 <= n_q; r += 4)
-    mix_rows<Lanes, 4>(out + static_cast<std::ptrdiff_t>(r) * out_stride, out_stride,
-                       p + static_cast<std::ptrdiff_t>(r) * p_stride, p_stride, v, v_stride, n_keys,
-                       head_dim);
-  for (; r < n_q; ++r)
-    mix_rows<Lanes, 1>(out + static_cast<std::ptrdiff_t>(r) * out_stride, out_stride,
-                       p + static_cast<std::ptrdiff_t>(r) * p_stride, p_stride, v, v_stride, n_keys,
-                       head_dim);
+  for (; r + 4 <= n_q; r += 4) tile.template operator()<4>(r);
+  if (n_q - r == 3) tile.template operator()<3>(r);
+  if (n_q - r == 2) tile.template operator()<2>(r);
+  if (n_q - r == 1) tile.template operator()<1>(r);
 }
 
 // The row in registers; the last one is filled up with `pad`. each(Vec, index)

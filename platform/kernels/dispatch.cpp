@@ -66,6 +66,7 @@ Kernels kernels_for(Isa isa) noexcept {
   install_convert_scalar(k);
   install_dot_scalar(k);
   install_attention_scalar(k);
+  install_rows_scalar(k);
   install_image_scalar(k);
 #if SHRIKE_HAVE_AVX2
   if (isa == Isa::avx2) {
@@ -75,6 +76,7 @@ Kernels kernels_for(Isa isa) noexcept {
     install_convert_avx2(k);
     install_dot_avx2(k);
     install_attention_avx2(k);
+    install_rows_avx2(k);
     install_image_avx2(k);
   }
 #endif
@@ -86,6 +88,7 @@ Kernels kernels_for(Isa isa) noexcept {
     install_convert_neon(k);
     install_dot_neon(k);
     install_attention_neon(k);
+    install_rows_neon(k);
     install_image_neon(k);
   }
 #endif

@@ -79,8 +79,9 @@ inline void over_tiles(int n_rows, int out_begin, int out_end, Tile tile) noexce
       int row = block;
       for (; row + Lanes::kTileRows <= end; row += Lanes::kTileRows)
         over_outs<Lanes, Lanes::kTileRows>(row, out, last, tile);
-      for (; row + 2 <= end; row += 2) over_outs<Lanes, 2>(row, out, last, tile);
-      for (; row < end; ++row)
+      if (end - row == 3) over_outs<Lanes, 3>(row, out, last, tile);
+      if (end - row == 2) over_outs<Lanes, 2>(row, out, last, tile);
+      if (end - row == 1)
         for (int c = out; c < last; ++c) tile.template operator()<1, 1>(row, c);
     }
   }

@@ -11,6 +11,7 @@ void install_rope_scalar(Kernels& k) noexcept;
 void install_convert_scalar(Kernels& k) noexcept;
 void install_dot_scalar(Kernels& k) noexcept;
 void install_attention_scalar(Kernels& k) noexcept;
+void install_rows_scalar(Kernels& k) noexcept;
 void install_image_scalar(Kernels& k) noexcept;
 
 void install_norm_avx2(Kernels& k) noexcept;
@@ -19,6 +20,7 @@ void install_rope_avx2(Kernels& k) noexcept;
 void install_convert_avx2(Kernels& k) noexcept;
 void install_dot_avx2(Kernels& k) noexcept;
 void install_attention_avx2(Kernels& k) noexcept;
+void install_rows_avx2(Kernels& k) noexcept;
 void install_image_avx2(Kernels& k) noexcept;
 
 void install_norm_neon(Kernels& k) noexcept;
@@ -27,6 +29,7 @@ void install_rope_neon(Kernels& k) noexcept;
 void install_convert_neon(Kernels& k) noexcept;
 void install_dot_neon(Kernels& k) noexcept;
 void install_attention_neon(Kernels& k) noexcept;
+void install_rows_neon(Kernels& k) noexcept;
 void install_image_neon(Kernels& k) noexcept;
 
 }  // namespace shrike

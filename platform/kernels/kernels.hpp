@@ -75,6 +75,19 @@ struct ResampleAxis {
 };
 inline constexpr int kResampleBits = 22;
 
+// Keys and values in few bits: a row of n numbers in groups of 32, the last one short, each with scales of its
+// own; what a group is: rows.hpp. n >= 0; rows need no alignment.
+struct RowKernels {
+  // The same bits everywhere. Numbers that are not finite give some row.
+  void (*encode)(std::byte* row, const float* x, int n) noexcept;
+  void (*decode)(float* out, const std::byte* row, int n) noexcept;  // exact
+  // attn_scores and attn_mix over rows as they lie, row_bytes apart: the bits that decoding first would give
+  void (*scores)(float* scores, int score_stride, const float* q, int q_stride, int n_q, const std::byte* k,
+                 std::size_t row_bytes, int n_keys, int head_dim, float scale) noexcept;
+  void (*mix)(float* out, int out_stride, const float* p, int p_stride, int n_q, const std::byte* v,
+              std::size_t row_bytes, int n_keys, int head_dim) noexcept;
+};
+
 struct Kernels {
   Isa isa = Isa::scalar;
 
@@ -129,6 +142,10 @@ struct Kernels {
   void (*softmax_evidence)(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept;
   // mass[j] += sum over rows of p[r][j], rows in ascending order (exact: plain additions)
   void (*column_mass)(float* mass, const float* p, int p_stride, int n_rows, int n) noexcept;
+
+  // --- rows in few bits ---------------------------------------------------------------- error of a number
+  RowKernels rows_q8;  // d = max|x| / 127 as a half, x = d q:         <= 0.57 d
+  RowKernels rows_q4;  // d = (max - min) / 15, x = min + d q:         <= d / 2 + 2^-11 (15 d + |min|)
 
   // --- image: 8-bit RGB, three bytes a pixel --------------------------------------------------------- exact
   // One row: out [axis.n_out][3] from in [*][3].

@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include "core/arena.hpp"
 #include "core/kv/catalogue.hpp"
 #include "tests/support/isas.hpp"
 
@@ -14,6 +15,24 @@ inline const Kernels& best_kernels() {
   return kernels;
 }
 
+// A table of positions that turns the first n_rope numbers of a head: 0, and nothing is turned.
+struct Turns {
+  RopeTable table;
+
+  explicit Turns(int n_rope, int n_positions = 4096) {
+    const auto lay_out = [&](Arena& arena) {
+      arena.take<float>("rope", 1);  // an arena holds something
+      table.lay_out(arena, n_positions, n_rope, 10000.0f, best_kernels().rope_neighbours);
+    };
+    lay_out(measure_);
+    arena_ = Arena::reserve(measure_, {}).value();
+    lay_out(arena_);
+  }
+
+ private:
+  Arena measure_, arena_;
+};
+
 // The slots of one (layer, kv head). Add slots first, then set what the part reads.
 struct Desk {
   std::vector<SlotFacts> facts;
@@ -21,7 +40,10 @@ struct Desk {
   std::vector<std::uint8_t> keep, changed;
   std::vector<float> score, scratch, cosines, count, keys, values, sums;
   std::array<std::vector<float>, kMarks> marks;
-  int head_dim = 0, n_window = 0;
+  std::vector<float> query_mean, query_variance;  // [group][head_dim]; empty: zeros, of one head
+  const RopeTable* rope = nullptr;                // null: nothing is turned
+  std::array<float, 2> memory = {};
+  int head_dim = 0, n_window = 0, group = 1;
 
   void add(std::int32_t frame, int n, std::uint8_t flags = 0, Modality modality = Modality::image) {
     for (int i = 0; i < n; ++i) {
@@ -55,6 +77,13 @@ struct Desk {
     c.n_window = n_window;
     c.kernels = &best_kernels();
     c.scratch = scratch;
+    static const Turns no_turns(0);
+    c.rope = rope != nullptr ? rope : &no_turns.table;
+    c.group = group;
+    query_mean.resize(static_cast<std::size_t>(group * head_dim));
+    query_variance.resize(static_cast<std::size_t>(group * head_dim));
+    c.query_mean = query_mean.data();
+    c.query_variance = query_variance.data();
     return c;
   }
   const std::vector<float>& run(const PartRow<ScorePart>& part, Args args) {
@@ -69,8 +98,8 @@ struct Desk {
   // keep says who stays.
   void run(const PartRow<MergePart>& part, Args args) {
     const Candidates slots = candidates();
-    const Merging merging{slots, keep,   score,   keys.data(), values.data(), count,  changed,
-                          order, target, scratch, cosines,     sums.data(),   nullptr};
+    const Merging merging{slots, keep,   score,   keys.data(), values.data(), count,        changed,
+                          order, target, scratch, cosines,     sums.data(),   memory.data()};
     part.run(merging, args);
   }
   void run(const PartRow<MergePart>& part) { run(part, defaults(part.args)); }

@@ -98,10 +98,12 @@ class Fixture {
       for (int slot = ref.first; slot < ref.end; ++slot) {
         const SlotFacts& facts = memory.pool().facts(ref.block, slot);
         Slot s{ref.base + facts.offset, facts.token, {}, {}};
-        for (int i = 0; i < shape.head_dim; ++i) {
-          s.key.push_back(f16_to_f32(memory.pool().key(ref.block, slot)[i]));
-          s.value.push_back(f16_to_f32(memory.pool().value(ref.block, slot)[i]));
-        }
+        std::vector<float> row(static_cast<std::size_t>(shape.head_dim));
+        const Pool& pool = memory.pool();
+        pool.codec().decode(kernels, row.data(), pool.key_row(ref.block, slot), shape.head_dim);
+        s.key.assign(row.begin(), row.end());
+        pool.codec().decode(kernels, row.data(), pool.value_row(ref.block, slot), shape.head_dim);
+        s.value.assign(row.begin(), row.end());
         turn(s.key, ref.base);
         out.push_back(std::move(s));
       }

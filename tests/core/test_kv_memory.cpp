@@ -166,6 +166,25 @@ TEST(Memory, scattered_selections_that_differ_by_head_stay_sound_and_keep_their_
   }
 }
 
+// However long the stream: slots that come and go must not leave blocks half empty behind them.
+TEST(Memory, scattered_selections_fill_their_blocks_for_ever) {
+  Memory::Shape shape = small_shape();
+  shape.n_ctx = 16384;
+  shape.n_blocks = 4 * 100;
+  const Policy policy = named("score=knorm select=top");
+  shape.needs = policy.needs;
+  Fixture f(shape, 1, 32, 1, 0, 8, best());
+  const int n_max = Memory::stream_tokens_max(shape);
+  for (int frame = 0; frame < 400; ++frame) {
+    ASSERT_NE(f.memory.make_room(29, policy), Room::full) << frame;
+    f.append(29, frame);
+    expect_sound(f.memory);
+    if (frame > 60) {
+      ASSERT_GE(f.memory.n_live_mean(), n_max - 2 * kBlockSlots) << frame;
+    }
+  }
+}
+
 TEST(Memory, replay_gives_the_same_memory) {
   const auto run = [] {
     Fixture f(small_shape(), 1, 32, 1, 0, 6, best());

@@ -94,6 +94,8 @@ TEST(Policy, contradictions_are_told) {
   EXPECT_THAT(told("full, score=h2o"), HasSubstr("nothing is scored"));
   EXPECT_THAT(told("score=knorm, heads=adakv"), HasSubstr("compare within one head only"));
   EXPECT_THAT(told("recent, observe=proxy"), HasSubstr("no part looks through a window"));
+  EXPECT_THAT(told("score=h2o, heads=ladder"), HasSubstr("needs a score that has rungs"));
+  EXPECT_THAT(told("heads=tied, score=h2o, select=release"), HasSubstr("are not tied"));
 }
 
 }  // namespace

@@ -170,7 +170,8 @@ TEST(Shares, of_every_allocator_add_up_to_the_total) {
     for (const PartRow<HeadsPart>* part : catalogue<HeadsPart>()) {
       const int share = up_to(layer_held[0]);
       const Shares out = all.run(*part, defaults(part->args), share);
-      EXPECT_TRUE(part == &parts::heads_tied ? sum(out) <= share : sum(out) == share) << part->name;
+      const bool loses = part == &parts::heads_tied || part->name.find("-paper") != std::string_view::npos;
+      EXPECT_TRUE(loses ? sum(out) <= share : sum(out) == share) << part->name;
     }
   }
 }

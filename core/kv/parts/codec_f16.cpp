@@ -13,8 +13,20 @@ void decode(const Kernels& kernels, float* out, const std::byte* row, int head_d
   kernels.f16_to_f32(out, reinterpret_cast<const f16*>(row), head_dim);
 }
 
+void scores(const Kernels& kernels, float* out, int stride, const float* q, int n_q, const std::byte* keys,
+            int n_keys, int head_dim, float scale) noexcept {
+  kernels.attn_scores_f16(out, stride, q, head_dim, n_q, reinterpret_cast<const f16*>(keys), head_dim, n_keys,
+                          head_dim, scale);
+}
+
+void mix(const Kernels& kernels, float* out, const float* p, int p_stride, int n_q, const std::byte* values,
+         int n_keys, int head_dim) noexcept {
+  kernels.attn_mix_f16(out, head_dim, p, p_stride, n_q, reinterpret_cast<const f16*>(values), head_dim,
+                       n_keys, head_dim);
+}
+
 }  // namespace
 
-const Codec codec_f16{"f16", "half precision", row_bytes, encode, decode, true};
+const Codec codec_f16{"f16", "half precision", row_bytes, encode, decode, scores, mix};
 
 }  // namespace shrike::kv::parts

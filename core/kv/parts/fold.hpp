@@ -17,7 +17,7 @@ struct Weights {
   float own = 1;
   float each = 1;          // w_i = each ...
   bool by_count = false;   // ... times the tokens that i stands for
-  bool by_cosine = false;  // ... times its cosine
+  bool by_cosine = false;  // ... times scratch[i], where match() has put its cosine
   float divide = 0;        // 0: the sum of all weights
 };
 using Weigh = Weights (*)(const Merging& merging, int j, int n_members);

@@ -1,22 +1,13 @@
 #include <algorithm>
 
 #include "core/kv/catalogue.hpp"
+#include "core/kv/parts/segment.hpp"
 
 namespace shrike::kv::parts {
 namespace {
 
 // Above any sum of weights, so that the window's own slots stay, the newest first.
 constexpr float kWindowScore = 1e6f;
-
-// Slots [begin, end) of one frame and one modality: pooling must not smear text onto image or frame onto
-// frame.
-int segment_end(const Candidates& slots, int begin, int n) noexcept {
-  int end = begin + 1;
-  while (end < n && slots.token(end).frame == slots.token(begin).frame &&
-         slots.token(end).modality == slots.token(begin).modality)
-    ++end;
-  return end;
-}
 
 // score_j = pool over `width` neighbours of the attention that slot j got from the window's rows, summed over
 // the group's query heads.
