@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/apps/cli_test.hpp"
+#include "tests/support/machine.hpp"
 
 namespace shrike::test {
 namespace {
@@ -12,6 +13,10 @@ using ::testing::HasSubstr;
 
 class Eval : public CliTest {
  protected:
+  void SetUp() override {
+    CliTest::SetUp();
+    if (kEmulated) GTEST_SKIP() << "the shipped model watches several streams: an hour in an emulator";
+  }
   // Two short streams of the shipped model: enough for `recent` to have to forget.
   static Words small(const Words& more) {
     Words words = {"eval", "--streams", "2", "--frames", "8", "--questions", "3", "--policies", "recent"};
