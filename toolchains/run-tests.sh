@@ -3,7 +3,8 @@
 #
 #   as users run it, on this machine
 #   with the address and undefined-behaviour sanitizers, on this machine
-#   for 64-bit ARM, in an emulator: as an old core, as a Raspberry Pi 5; the kernels also with every instruction
+#   for 64-bit ARM, in an emulator: as an old core, as a Raspberry Pi 5; what is tested per kernel set also with
+#   every instruction
 #
 #   --quick   the first of these only
 #

@@ -15,7 +15,7 @@ class Eval : public CliTest {
  protected:
   void SetUp() override {
     CliTest::SetUp();
-    if (kEmulated) GTEST_SKIP() << "the shipped model watches several streams: an hour in an emulator";
+    if (kEmulated) GTEST_SKIP() << "the shipped model watches several streams: too long in an emulator";
   }
   // Two short streams of the shipped model: enough for `recent` to have to forget.
   static Words small(const Words& more) {

@@ -167,7 +167,7 @@ TEST_P(Perch, gives_the_answers_of_the_reference) {
 }
 
 TEST(PerchAll, f32_gives_99_of_100_answers_of_the_reference_and_the_others_nearly) {
-  if (test::kEmulated) GTEST_SKIP() << "264 questions in three types take an hour in an emulator";
+  if (test::kEmulated) GTEST_SKIP() << "264 questions in three types take too long in an emulator";
   if (!std::filesystem::exists(kAll + "weights.npz")) GTEST_SKIP() << "no reference data beside the tree";
   const std::string folder = std::string(SHRIKE_BINARY_DIR) + "/perch-f32";
   const std::string command = "/usr/bin/python3 '" SHRIKE_SOURCE_DIR "/models/perch/convert.py' '" + kAll +

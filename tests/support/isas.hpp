@@ -21,8 +21,8 @@ class OnEveryIsa : public ::testing::TestWithParam<Isa> {
   const Kernels scalar = kernels_for(Isa::scalar);
 };
 
-// For whole models. Under an emulator, a hundred times slower, the scalar set is left out: it is the same C++
-// there as on the machine that builds.
+// For whole models. Under an emulator, many times slower, the scalar set is left out: it is the same C++ there
+// as on the machine that builds.
 inline std::vector<Isa> isas_for_models() {
   std::vector<Isa> isas;
   for (const Isa isa : runnable_isas())

@@ -1,6 +1,6 @@
 #pragma once
 
-// An emulator runs a hundredth as fast as the machine, a sanitizer a tenth: there, surveys of many seeds take fewer.
+// Emulators and sanitizers run many times slower: there, surveys of many seeds take fewer.
 namespace shrike::test {
 
 #ifdef SHRIKE_EMULATED

@@ -69,7 +69,7 @@ class Perch(nn.Module):
 
     def looks_away(self, looks, point, rows):
         """-log of the share that a pointing head gives to what is named: looks [B, N, Q, S] over rows [B, N, Q],
-        point [B, N, T, IMAGE_TOKENS]. Without it, finding a thing by its name takes many times as long to learn."""
+        point [B, N, T, IMAGE_TOKENS]."""
         b, n, t, k = point.shape
         frame = (looks.shape[-1] - len(self.intro)) // t
         wanted = torch.cat([point.new_zeros(b, n, t, frame - k), point], -1).flatten(2)

@@ -4,8 +4,8 @@
 #   OUT       checkpoints, log.csv, learning-curve.png, tables.md, and the pair as f32, f16 and q8_0
 #   --smoke   a few steps of every stage, in two minutes: shows that it runs; learns nothing worth having
 #
-# Installs what is missing (toolchains/setup.sh --train) and builds the synthetic camera first. On two cores it takes
-# the better part of a day; with a GPU that PyTorch can use, an hour or two.
+# Installs what is missing (toolchains/setup.sh --train) and builds the synthetic camera first. Takes hours on
+# two cores.
 set -euo pipefail
 root=$(readlink -f "$(dirname "$0")/../../..")
 out=${1:?usage: train.sh OUT [--smoke]}
