@@ -51,7 +51,7 @@ def names(model):
 
 def weights(model, folder):
     """weights.npz, and in config.json what a reader of them must know."""
-    np.savez(folder / "weights.npz", **{name: tensor.numpy().astype(np.float32) for name, tensor in names(model)})
+    np.savez(folder / "weights.npz", **{name: tensor.cpu().numpy().astype(np.float32) for name, tensor in names(model)})
     config = dict(heads=SHAPE["heads"], kv_heads=SHAPE["kv_heads"], head_dim=SHAPE["head_dim"], rope_base=ROPE_BASE,
                   context=CONTEXT, vision_heads=vision.HEADS, patch=vision.PATCH, image=vision.IMAGE,
                   shuffle=vision.SHUFFLE, intro=batches.INTRO, frame=batches.FRAME, fps=FPS)

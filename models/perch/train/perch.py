@@ -46,26 +46,30 @@ class Perch(nn.Module):
     def cuts(self, frames, clock):
         return len(self.intro) + frames * (clock.shape[2] + batches.IMAGE_TOKENS)
 
+    def tensor(self, array):
+        """Where the model is."""
+        return torch.from_numpy(array).to(self.intro.device)
+
     def losses(self, batch, image, keep=None):
         """Cross-entropy per answer token, and which whole answers are right when each token is given the true ones
         before it (what greedy decoding gives, as the first wrong token makes the answer wrong). While training, two
         heads are taught to look at what the question names."""
-        clock, questions = torch.from_numpy(batch.clock), torch.from_numpy(batch.questions)
-        cuts = self.cuts(torch.from_numpy(batch.frames), clock)
+        clock, questions = self.tensor(batch.clock), self.tensor(batch.questions)
+        cuts = self.cuts(self.tensor(batch.frames), clock)
         pointed = [] if self.training else None
         hidden = self.decoder(self.stream(clock, image), questions, cuts, keep, pointed)
-        at = torch.arange(questions.shape[-1] - 1)
-        answer, length = torch.from_numpy(batch.answer), torch.from_numpy(batch.length)
+        at = torch.arange(questions.shape[-1] - 1, device=questions.device)
+        answer, length = self.tensor(batch.answer), self.tensor(batch.length)
         asked = (at >= answer[..., None] - 1) & (at < length[..., None] - 1)
         logits = self.decoder.logits(hidden[:, :, :-1][asked])
         target = questions[:, :, 1:][asked]
         loss = F.cross_entropy(logits, target)
         if self.training:
-            name = at == torch.from_numpy(batch.subject)[..., None]
+            name = at == self.tensor(batch.subject)[..., None]
             for looks, rows in zip(pointed, (name, asked)):
-                loss = loss + 0.1 * self.looks_away(looks[:, :, :-1], torch.from_numpy(batch.point), rows)
-        wrong = torch.zeros(asked.shape).masked_scatter(asked, (logits.argmax(-1) != target).float()).sum(-1)
-        return loss, (wrong == 0)[length > 0], batch.kind[batch.length > 0]
+                loss = loss + 0.1 * self.looks_away(looks[:, :, :-1], self.tensor(batch.point), rows)
+        wrong = torch.zeros_like(asked).masked_scatter(asked, logits.argmax(-1) != target).any(-1)
+        return loss, ~wrong[length > 0], batch.kind[batch.length > 0]
 
     def looks_away(self, looks, point, rows):
         """-log of the share that a pointing head gives to what is named: looks [B, N, Q, S] over rows [B, N, Q],

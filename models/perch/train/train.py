@@ -81,7 +81,7 @@ class Stage:
         self.step, self.seconds, self.began = 0, 0.0, time.time()
         self.log = csv.writer(open(out / "log.csv", "a", buffering=1))
         if self.path.exists():
-            state = torch.load(self.path)
+            state = torch.load(self.path, map_location="cpu")
             self.modules.load_state_dict(state["modules"])
             for (o, _), s in zip(self.optimisers, state["optimisers"]):
                 o.load_state_dict(s)
@@ -125,6 +125,7 @@ class Tally:
 
     def add(self, loss, right, kinds):
         self.loss.append(loss.item())
+        right = right.cpu()
         self.right.append(right.float().mean().item())
         np.add.at(self.by_kind, kinds, np.stack([right.numpy(), np.ones(len(kinds))], 1))
 
@@ -134,29 +135,34 @@ class Tally:
         self.__init__()
 
 
-def learn_text(stage, model, tokenizer, every):
+def learn_streams(stage, lose, batches_from, every, save_every):
+    """lose(batch) gives the loss, which answers are right, and their kinds."""
     tally = Tally()
-    if stage.done():
-        return
-    for _, batch in batches.stream_of_batches(tokenizer, lesson, stage.step):
-        image = model.eye(torch.from_numpy(batch.things))
-        blur = 0.1 * image.detach().square().mean().sqrt()  # an eye will be less sure
-        loss, right, kinds = model.losses(batch, image + blur * torch.randn_like(image))
+    for _, batch in batches_from:
+        loss, right, kinds = lose(batch)
         stage.update(loss)
         tally.add(loss, right, kinds)
         if stage.step % every == 0:
             tally.tell(stage)
-        if stage.step % 100 == 0 or stage.done():
+        if stage.step % save_every == 0 or stage.done():
             stage.save()
         if stage.done():
             return
 
 
-def learn_pictures(stage, lose, every):
+def learn_text(stage, model, tokenizer, every):
+    def lose(batch):
+        image = model.eye(model.tensor(batch.things))
+        blur = 0.1 * image.detach().square().mean().sqrt()  # an eye will be less sure
+        return model.losses(batch, image + blur * torch.randn_like(image))
+    learn_streams(stage, lose, batches.stream_of_batches(tokenizer, lesson, stage.step), every, 100)
+
+
+def learn_pictures(stage, lose, device, every):
     """lose(pictures, things) gives the loss and the share that is right."""
     losses, rights = [], []
     for batch in pictures.stream_of_pictures(stage.step, stage.steps):
-        loss, right = lose(*map(torch.from_numpy, batch))
+        loss, right = lose(*(torch.from_numpy(part).to(device) for part in batch))
         stage.update(loss)
         losses.append(loss.item())
         rights.append(float(right))
@@ -183,28 +189,20 @@ def join_lesson(step):
 
 
 def learn_together(stage, model, heads, tokenizer, every):
-    tally = Tally()
-    if stage.done():
-        return
-    for _, batch in batches.stream_of_batches(tokenizer, join_lesson, stage.step, pictures=True):
+    def lose(batch):
         b, t = batch.pictures.shape[:2]
-        image = model.eye(torch.from_numpy(batch.pictures).flatten(0, 1))
-        seen, _ = heads(image, torch.from_numpy(batch.things).flatten(0, 1))
+        image = model.eye(model.tensor(batch.pictures).flatten(0, 1))
+        seen, _ = heads(image, model.tensor(batch.things).flatten(0, 1))
         loss, right, kinds = model.losses(batch, image.view(b, t, *image.shape[1:]))
-        stage.update(loss + 0.2 * seen)
-        tally.add(loss, right, kinds)
-        if stage.step % every == 0:
-            tally.tell(stage)
-        if stage.step % 50 == 0 or stage.done():
-            stage.save()
-        if stage.done():
-            return
+        return loss + 0.2 * seen, right, kinds
+    learn_streams(stage, lose, batches.stream_of_batches(tokenizer, join_lesson, stage.step, pictures=True), every, 50)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True, help="checkpoints, log and weights go here")
     parser.add_argument("--only", choices=list(STAGES), help="this stage alone; text and eye go side by side")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--smoke", action="store_true", help="a few steps of each stage")
     args = parser.parse_args()
@@ -217,21 +215,24 @@ def main():
 
     oracle, vision, heads = Oracle(SHAPE["dim"]), Vision(SHAPE["dim"]), Heads(SHAPE["dim"])
     model = Perch(tokenizer, oracle)
+    for module in (model, vision, heads):
+        module.to(args.device)
     text = Stage("text", args.out, steps["text"], dict(decoder=model.decoder, oracle=oracle), 0.01, 0.002)
-    if "text" in wanted:
+    if "text" in wanted and not text.done():
         learn_text(text, model, tokenizer, every)
     eye = Stage("eye", args.out, steps["eye"], dict(vision=vision, heads=heads), 0.01, 0.002)
     if "eye" in wanted and not eye.done():
-        learn_pictures(eye, lambda rgb, things: heads(vision(rgb), things), every)
+        learn_pictures(eye, lambda rgb, things: heads(vision(rgb), things), args.device, every)
     if "bind" in wanted:
         bind = Stage("bind", args.out, steps["bind"], dict(vision=vision, heads=heads), 0.003, 0.001)
         if not bind.done():
-            learn_pictures(bind, learn_to_say(vision, heads, oracle), every)
+            learn_pictures(bind, learn_to_say(vision, heads, oracle), args.device, every)
     if "join" in wanted:
         model.eye = vision
         join = Stage("join", args.out, steps["join"], dict(decoder=model.decoder, vision=vision, heads=heads), 0.001,
                      0.0003)
-        learn_together(join, model, heads, tokenizer, every)
+        if not join.done():
+            learn_together(join, model, heads, tokenizer, every)
         export.weights(model, args.out)
         print(f"{args.out / 'weights.npz'} is ready: evaluate.py measures it, convert.py makes the GGUF pair")
 

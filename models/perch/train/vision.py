@@ -66,7 +66,7 @@ class Heads(nn.Module):
 
     def forward(self, tokens, things):
         """tokens [N, 4, dim], things [N, 2, 3] to the loss and the share of pictures that all tokens understand."""
-        tokens, loss, right = self.norm(tokens), 0, torch.ones(tokens.shape[0], dtype=torch.bool)
+        tokens, loss, right = self.norm(tokens), 0, tokens.new_ones(tokens.shape[0], dtype=torch.bool)
         for k, read in enumerate(self.read):
             for i, part in enumerate(read(tokens[:, k]).split([7, 9, 10], -1)):
                 target = things[:, k // 2, i] + 1
