@@ -43,8 +43,8 @@ def main():
     rows = [dict(at_seconds=(q["cut"] + 0.5) / fps, question=q["text"], expected=q["answer"], in_view=q["age"] <= 0)
             for q in asked]
     lines = ",\n    ".join(json.dumps(row) for row in rows)
-    args.out.with_suffix(".json").write_text(
-        f'{{\n  "clip": "{video.name}",\n  "video_fps": {fps},\n  "questions": [\n    {lines}\n  ]\n}}\n')
+    about = f'"clip": "{video.name}",\n  "world": "{args.spec}",\n  "video_fps": {fps}'
+    args.out.with_suffix(".json").write_text(f'{{\n  {about},\n  "questions": [\n    {lines}\n  ]\n}}\n')
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "core/npy.hpp"
+#include "tests/support/footage.hpp"
 #include "tests/support/run_program.hpp"
 
 namespace shrike::test {
@@ -25,6 +25,7 @@ inline const std::string kText = kPerch + "perch-f16.gguf";
 inline const std::string kVision = kPerch + "mmproj-perch-f16.gguf";
 inline const std::string kClip = kPerch + "perch-demo.mp4";
 inline const std::string kNow = "What is in view now?";
+inline const std::string kFirst = "What was the first thing you saw?";
 
 inline Finished run_shrike(const Words& arguments, const Words& environment = {}) {
   return run(SHRIKE_PROGRAM, arguments, environment);
@@ -83,16 +84,35 @@ inline void expect_refused(const Words& arguments, int code, const Words& words,
   EXPECT_EQ(f.out, "");
 }
 
-// Frame n of the stream that the demo clip was made from, as a picture file of its own 64 x 64 pixels.
-inline std::string picture_bytes(int n) {
-  const Npy frames = read_npy(SHRIKE_SOURCE_DIR "/tests/data/perch/stream_09_frames.npy").value();
-  const std::size_t size = 64 * 64 * 3;
-  EXPECT_EQ(frames.u8.size() % size, 0u);
-  return "P6\n64 64\n255\n" +
-         std::string(reinterpret_cast<const char*>(frames.u8.data()) + static_cast<std::size_t>(n) * size,
-                     size);
+// The stream that the demo clip was made from, at the model's own size.
+inline Footage& clip_footage() {
+  static Footage footage([] {
+    std::ifstream in(kPerch + "demo.json");
+    return Json::parse(in).at("world").get<std::string>() + ",size=64";
+  }());
+  return footage;
 }
-inline constexpr int kGreenSquare = 0, kBlueStar = 5, kWhiteRing = 10;  // frames, and what is in view then
+inline std::string in_view_of_clip(int frame) { return clip_footage().in_view(frame); }
+
+// The n-th thing that is alone in view in the clip: a frame of it as a picture file, and the thing's name.
+struct Picture {
+  std::string bytes, thing;
+};
+inline Picture picture_of_thing(int n) {
+  Footage& footage = clip_footage();
+  std::vector<std::string> things;
+  for (int frame = 0; frame < footage.n_frames(); ++frame) {
+    const std::string thing = footage.in_view(frame);
+    if (thing.empty() || thing == "nothing" || thing.find(" and ") != thing.npos) continue;
+    if (std::find(things.begin(), things.end(), thing) != things.end()) continue;
+    things.push_back(thing);
+    if (static_cast<int>(things.size()) <= n) continue;
+    const auto* rgb = reinterpret_cast<const char*>(footage.draw(frame));
+    return {"P6\n64 64\n255\n" + std::string(rgb, 64 * 64 * 3), thing};
+  }
+  ADD_FAILURE() << "the clip shows no more than " << things.size() << " things alone";
+  return {};
+}
 
 // Gives each test a folder of its own.
 class CliTest : public ::testing::Test {

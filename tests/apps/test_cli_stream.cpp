@@ -83,13 +83,14 @@ TEST_F(Sources, that_are_no_camera_end_a_question_at_once_and_hide_passwords) {
 
 // As daemons and careless scripts start programs: what is opened next must not become their stdout.
 TEST_F(Sources, are_seen_without_standard_descriptors) {
-  const std::string star = file("star.ppm", picture_bytes(kBlueStar));
+  const Picture picture = picture_of_thing(0);
+  const std::string thing = file("thing.ppm", picture.bytes);
   const auto ask = [&](const std::string& redirection) {
     return run("/bin/sh",
-               {"-c", "exec \"$@\" " + redirection, "sh", SHRIKE_PROGRAM, "ask", "-i", star, kNow});
+               {"-c", "exec \"$@\" " + redirection, "sh", SHRIKE_PROGRAM, "ask", "-i", thing, kNow});
   };
-  EXPECT_EQ(ask("<&-").out, "a blue star\n");
-  EXPECT_EQ(ask("2>&-").out, "a blue star\n");
+  EXPECT_EQ(ask("<&-").out, picture.thing + "\n");
+  EXPECT_EQ(ask("2>&-").out, picture.thing + "\n");
   expect_line(ask("<&- >&-"), 74, {"standard output"});
 }
 

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <map>
 
+#include "core/npy.hpp"
 #include "tests/apps/cli_test.hpp"
 
 namespace shrike::test {
@@ -155,7 +156,7 @@ TEST_F(Trace, scalar_kernels_continue_in_the_same_way) {
 }
 
 TEST_F(CameraTrace, a_picture_and_its_pixels_are_the_same_to_the_model) {
-  const std::string picture = file("star.ppm", picture_bytes(kBlueStar));
+  const std::string picture = file("thing.ppm", picture_of_thing(0).bytes);
   const Words prompt = {"--prompt", "<|im_start|>User:<__media__>What is in view now?", "-n", "4"};
   Words seen = {"trace", "-o", path("seen"), "--image", picture}, read = {"trace", "-o", path("read")};
   seen.insert(seen.end(), prompt.begin(), prompt.end());
@@ -166,7 +167,7 @@ TEST_F(CameraTrace, a_picture_and_its_pixels_are_the_same_to_the_model) {
   ASSERT_EQ(run_shrike(read).code, 0);
   for (const char* name : {"/tokens.npy", "/embd_0.npy", "/logits.npy", "/greedy.npy"})
     EXPECT_EQ(bytes_of(path("seen") + name), bytes_of(path("read") + name)) << name;
-  EXPECT_THAT(read_npy(path("seen/embd_0.npy")).value().shape, ElementsAre(16, 256));
+  EXPECT_THAT(read_npy(path("seen/embd_0.npy")).value().shape, ElementsAre(4, 192));
 }
 
 TEST_F(CameraTrace, what_is_no_picture_is_refused) {
@@ -180,54 +181,52 @@ TEST_F(CameraTrace, what_is_no_picture_is_refused) {
 // --- ask ---------------------------------------------------------------------------------------------------
 
 TEST_F(AskVerb, about_a_picture_prints_the_answer_alone) {
-  const std::string star = file("star.ppm", picture_bytes(kBlueStar));
-  const Finished f = run_shrike({"ask", "-i", star, kNow});
+  const Picture picture = picture_of_thing(0);
+  const Finished f = run_shrike({"ask", "-i", file("thing.ppm", picture.bytes), kNow});
   EXPECT_EQ(f.code, 0);
-  EXPECT_EQ(f.out, "a blue star\n");
+  EXPECT_EQ(f.out, picture.thing + "\n");
   EXPECT_EQ(f.err, "");
 }
 
 TEST_F(AskVerb, json_is_one_object) {
-  const std::string star = file("star.ppm", picture_bytes(kBlueStar));
-  const Finished f = run_shrike({"ask", "-i", star, "--json", kNow});
+  const Picture picture = picture_of_thing(0);
+  const Finished f = run_shrike({"ask", "-i", file("thing.ppm", picture.bytes), "--json", kNow});
   EXPECT_EQ(f.code, 0);
   EXPECT_EQ(f.err, "");
   EXPECT_THAT(
       json_lines(f.out),
-      ElementsAre(Json{{"question", kNow}, {"answer", "a blue star"}, {"frames", 1}, {"finish", "stop"}}));
+      ElementsAre(Json{{"question", kNow}, {"answer", picture.thing}, {"frames", 1}, {"finish", "stop"}}));
 }
 
 TEST_F(AskVerb, several_pictures_are_frames_one_after_the_other) {
-  const std::string square = file("1.ppm", picture_bytes(kGreenSquare));
-  const std::string star = file("2.ppm", picture_bytes(kBlueStar)),
-                    ring = file("10.ppm", picture_bytes(kWhiteRing));
-  const auto ask = [&](const std::string& question) {
-    return run_shrike({"ask", "-i", square, "-i", star, "-i", ring, question}).out;
-  };
-  EXPECT_EQ(ask("What was the first thing you saw?"), "a green square\n");
-  EXPECT_EQ(run_shrike({"ask", "-s", path(""), kNow}).out, "a white ring\n")
+  const Picture pictures[] = {picture_of_thing(0), picture_of_thing(1), picture_of_thing(2)};
+  const std::string one = file("1.ppm", pictures[0].bytes), two = file("2.ppm", pictures[1].bytes),
+                    ten = file("10.ppm", pictures[2].bytes);
+  EXPECT_EQ(run_shrike({"ask", "-i", one, "-i", two, "-i", ten, kFirst}).out, pictures[0].thing + "\n");
+  EXPECT_EQ(run_shrike({"ask", "-s", path(""), kNow}).out, pictures[2].thing + "\n")
       << "a folder, in the order of numbers";
 }
 
 TEST_F(AskVerb, about_a_clip_remembers_its_beginning) {
-  const Finished f = run_shrike({"ask", "-s", kClip, "What was the first thing you saw?"});
-  EXPECT_EQ(f.out, "a green square\n");
+  const Finished f = run_shrike({"ask", "-s", kClip, kFirst});
+  EXPECT_EQ(f.out, picture_of_thing(0).thing + "\n");
   EXPECT_EQ(f.err, "");
 }
 
 TEST_F(AskVerb, an_answer_that_was_cut_says_so) {
-  const std::string star = file("star.ppm", picture_bytes(kBlueStar));
-  const Json object = json_lines(run_shrike({"ask", "-i", star, "--json", "-n", "2", kNow}).out).at(0);
+  const Picture picture = picture_of_thing(0);
+  const std::string thing = file("thing.ppm", picture.bytes);
+  const Json object = json_lines(run_shrike({"ask", "-i", thing, "--json", "-n", "2", kNow}).out).at(0);
   EXPECT_EQ(object["finish"], "length");
-  EXPECT_EQ(std::string("a blue star").find(object["answer"].get<std::string>()), 0u) << object;
+  EXPECT_EQ(picture.thing.find(object["answer"].get<std::string>()), 0u) << object;
 }
 
 TEST_F(AskVerb, a_question_that_is_too_long_is_refused) {
-  const std::string star = file("star.ppm", picture_bytes(kBlueStar));
+  const std::string thing = file("thing.ppm", picture_of_thing(0).bytes);
   std::string question;
   for (int i = 0; i < 400; ++i) question += "really ";
-  expect_refused({"ask", "-i", star, question}, 64, {"--question-tokens", "128"});
-  const Finished f = run_shrike({"watch", "-q", "-s", star, "--ask", question});
+  expect_refused({"ask", "-i", thing, question}, 64, {"--question-tokens", "128"});
+  const Finished f = run_shrike({"watch", "-q", "-s", thing, "--ask", question});
   expect_line(f, 64, {"--question-tokens", "128", "really"});
   EXPECT_LT(f.err.size(), 300u);
 }
@@ -239,8 +238,9 @@ TEST_F(WatchVerb, answers_go_to_stdout_and_everything_else_to_stderr) {
   EXPECT_EQ(f.code, 0);
   const Words lines = lines_of(f.out);
   ASSERT_EQ(lines.size(), 6u) << f.out;
-  EXPECT_EQ(lines[0], "00:00  What is in view now? \xE2\x86\x92 a green square");
-  EXPECT_EQ(lines[5], "00:10  What is in view now? \xE2\x86\x92 a blue star");
+  const std::string arrow = "  What is in view now? \xE2\x86\x92 ";
+  EXPECT_EQ(lines[0], "00:00" + arrow + in_view_of_clip(0));
+  EXPECT_EQ(lines[5], "00:10" + arrow + in_view_of_clip(5));
   for (const char* text : {"Memory plan\n", "End of the stream.\n", "6 seen, 0 dropped", "  answers     6"})
     EXPECT_THAT(f.err, HasSubstr(text));
   EXPECT_EQ((f.out + f.err).find('\033'), std::string::npos) << "no colours where nobody looks";
@@ -285,7 +285,7 @@ TEST_F(WatchVerb, json_is_a_plan_answers_and_a_summary) {
     EXPECT_EQ(answers[i]["frame_ts"], 2.0 * static_cast<double>(i));
     EXPECT_EQ(answers[i]["prompt"], kNow);
   }
-  EXPECT_EQ(answers[5]["text"], "a blue star");
+  EXPECT_EQ(answers[5]["text"], in_view_of_clip(5));
   const Json& summary = objects.back();
   EXPECT_EQ(summary["type"], "summary");
   EXPECT_EQ(summary["frames"], 6);
@@ -309,7 +309,8 @@ TEST_F(WatchVerb, a_small_budget_forgets_the_oldest_frames_and_a_full_one_says_s
   EXPECT_EQ(recent.err, "");
   EXPECT_GT(forgets["tokens_evicted"].get<int>(), 0);
   EXPECT_GT(forgets["oldest_frame_seconds"].get<double>(), 0);
-  EXPECT_EQ(of_type(json_lines(recent.out), "answer").at(0)["text"], "a white square");
+  EXPECT_EQ(of_type(json_lines(recent.out), "answer").at(0)["text"],
+            in_view_of_clip(clip_footage().n_frames() - 1));
   EXPECT_EQ(keeps["tokens_evicted"], 0);
   EXPECT_GT(keeps["not_remembered"].get<int>(), 0);
   expect_line(full, 0, {"memory full", "--kv-policy recent"});
@@ -323,9 +324,9 @@ constexpr const char* kFew = "7";
 
 TEST_F(WatchVerb, scalar_kernels_give_the_same_answers) {
   const auto answers = [](const Words& environment) {
-    const Finished f = run_shrike({"watch", "--json", "-s", kClip, "--frames", kFew, "--ask", kNow, "--ask",
-                                   "What was the first thing you saw?", "--every", "6s"},
-                                  environment);
+    const Finished f = run_shrike(
+        {"watch", "--json", "-s", kClip, "--frames", kFew, "--ask", kNow, "--ask", kFirst, "--every", "6s"},
+        environment);
     Words texts;
     for (const Json& answer : of_type(json_lines(f.out), "answer")) texts.push_back(answer["text"]);
     return texts;
@@ -359,7 +360,7 @@ TEST_F(Demo, shows_people_plan_answers_and_score) {
   const Finished f = run_shrike({"demo"});
   EXPECT_EQ(f.code, 0);
   EXPECT_EQ(f.err, "");
-  for (const char* text : {"Memory plan\n", "Watching perch-demo.mp4, a frame every 2 s\n", "a blue star",
+  for (const char* text : {"Memory plan\n", "Watching perch-demo.mp4, a frame every 2 s\n", kFirst.c_str(),
                            " of 10 answers right", "out of view", "  memory "})
     EXPECT_THAT(f.out, HasSubstr(text));
 }

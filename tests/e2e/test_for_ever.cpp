@@ -3,14 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "camera/preprocess.hpp"
-#include "core/npy.hpp"
 #include "core/session.hpp"
 #include "platform/memory.hpp"
 #include "tests/support/alloc_guard.hpp"
+#include "tests/support/footage.hpp"
 #include "tests/support/machine.hpp"
 #include "tests/support/perch.hpp"
 
@@ -23,53 +21,40 @@ using test::perch_options;
 constexpr int kFrames = test::kSlow ? 40 : 2000;
 constexpr int kContexts = test::kSlow ? 2 : 20;
 
-// A frame of the reference streams as a camera would bring it, five times as large.
-struct Footage {
-  std::vector<std::vector<std::uint8_t>> frames;  // [320 * 320 * 3]
-  std::vector<std::string> in_view;               // "a blue star", or "" where there is nothing
+// Two streams, as a camera of 320 x 320 pixels would bring them, drawn before anything is measured.
+struct Pictures {
   static constexpr int kSide = 320;
+  std::vector<std::vector<std::uint8_t>> frames;
+  std::vector<std::string> in_view;
 };
-Footage load_footage() {
-  Footage footage;
-  std::ifstream in(SHRIKE_SOURCE_DIR "/tests/data/perch/streams.json");
-  for (const auto& stream : nlohmann::json::parse(in)) {
-    char name[64];
-    std::snprintf(name, sizeof(name), "/tests/data/perch/stream_%02d_frames.npy",
-                  stream["stream"].get<int>());
-    const Npy npy = read_npy(SHRIKE_SOURCE_DIR + std::string(name)).value();
-    for (int f = 0; f < npy.shape[0]; ++f) {
-      std::vector<std::uint8_t> big(Footage::kSide * Footage::kSide * 3);
-      for (int y = 0; y < Footage::kSide; ++y)
-        for (int x = 0; x < Footage::kSide; ++x)
-          for (int c = 0; c < 3; ++c)
-            big[static_cast<std::size_t>((y * Footage::kSide + x) * 3 + c)] =
-                npy.u8[static_cast<std::size_t>(((f * 64 + y / 5) * 64 + x / 5) * 3 + c)];
-      footage.frames.push_back(std::move(big));
-      std::string seen;
-      for (const auto& event : stream["events"])
-        if (event["first_frame"].get<int>() <= f && f < event["end_frame"].get<int>())
-          seen = "a " + event["colour"].get<std::string>() + " " + event["shape"].get<std::string>();
-      footage.in_view.push_back(seen);
+Pictures take_pictures() {
+  Pictures pictures;
+  for (const char* seed : {"seed=21", "seed=22"}) {
+    test::Footage footage(std::string(seed) + ",fps=0.5,frames=32,size=320");
+    for (int f = 0; f < footage.n_frames(); ++f) {
+      const std::uint8_t* rgb = footage.draw(f);
+      pictures.frames.emplace_back(rgb, rgb + Pictures::kSide * Pictures::kSide * 3);
+      pictures.in_view.push_back(footage.in_view(f));
     }
   }
-  return footage;
+  return pictures;
 }
 
 struct Camera {
   Session& session;
   Preprocessor preprocess;
-  const Footage& footage;
+  const Pictures& pictures;
 
-  Camera(Session& s, const Footage& f)
+  Camera(Session& s, const Pictures& f)
       : session(s),
-        preprocess(s.runtime().kernels(), s.guest_memory("preprocess"), Footage::kSide, Footage::kSide,
+        preprocess(s.runtime().kernels(), s.guest_memory("preprocess"), Pictures::kSide, Pictures::kSide,
                    s.image_input().side, Filter::lanczos),
-        footage(f) {}
+        pictures(f) {}
   See show(int n) {
     Frame frame;
-    frame.pixels = footage.frames[static_cast<std::size_t>(n) % footage.frames.size()].data();
-    frame.width = frame.height = Footage::kSide;
-    frame.stride = Footage::kSide * 3;
+    frame.pixels = pictures.frames[static_cast<std::size_t>(n) % pictures.frames.size()].data();
+    frame.width = frame.height = Pictures::kSide;
+    frame.stride = Pictures::kSide * 3;
     EXPECT_TRUE(preprocess(frame, session.image_input()));
     return session.see(2.0 * n).status;
   }
@@ -78,8 +63,8 @@ struct Camera {
 SessionOptions watching(int side) {
   SessionOptions options = perch_options();
   options.guests = {{"preprocess",
-                     Preprocessor::bytes_needed(Footage::kSide, Footage::kSide, side, Filter::lanczos), true,
-                     ""}};
+                     Preprocessor::bytes_needed(Pictures::kSide, Pictures::kSide, side, Filter::lanczos),
+                     true, ""}};
   return options;
 }
 
@@ -104,12 +89,12 @@ std::string_view ask(Session& session, std::string_view question, Pieces& pieces
 
 TEST(ForEver, two_thousand_frames_with_questions_allocate_nothing_and_stay_as_large_as_planned) {
   if (!test::alloc_guard_works()) GTEST_SKIP() << "the malloc guard is off under sanitizers";
-  const Footage footage = load_footage();
+  const Pictures pictures = take_pictures();
   SessionOptions options = watching(64);
   options.n_threads = 2;
   options.kv_budget_bytes = 2u << 20;
   const auto session = Session::open(options).value();
-  Camera camera(*session, footage);
+  Camera camera(*session, pictures);
   Pieces pieces;
   camera.show(0);
   ask(*session, "What is in view now?", pieces);
@@ -129,30 +114,30 @@ TEST(ForEver, two_thousand_frames_with_questions_allocate_nothing_and_stay_as_la
   EXPECT_GT(n_compressed, kFrames / 4);
   EXPECT_EQ(session->stats().n_frames_seen, kFrames + 1);
   EXPECT_LE(session->stats().tokens_held, session->stats().tokens_max);
-  // Not the test program itself, with its footage: what the session took is what its plan announced.
+  // Not the test program itself, with its pictures: what the session took is what its plan announced.
   for (const Arena::Section& section : session->runtime().arena().sections())
     EXPECT_EQ(section.used, section.size) << section.name;
 }
 
 TEST(ForEver, after_twenty_contexts_the_newest_frame_is_seen_as_well_as_at_the_start) {
-  const Footage footage = load_footage();
+  const Pictures pictures = take_pictures();
   SessionOptions options = watching(64);
   options.n_threads = 2;
   const auto session = Session::open(options).value();
   const int n_context = session->runtime().text_config().n_ctx;
-  Camera camera(*session, footage);
+  Camera camera(*session, pictures);
   Pieces pieces;
   const auto score = [&](int first, int n) {
     int right = 0;
     for (int i = first; i < first + n; ++i) {
       camera.show(i);
-      const std::string& seen = footage.in_view[static_cast<std::size_t>(i) % footage.in_view.size()];
+      const std::string& seen = pictures.in_view[static_cast<std::size_t>(i) % pictures.in_view.size()];
       if (!seen.empty()) right += ask(*session, "What is in view now?", pieces) == seen;
     }
     return right;
   };
-  const int n = static_cast<int>(footage.frames.size());  // both streams
-  const int n_asked = static_cast<int>(std::count_if(footage.in_view.begin(), footage.in_view.end(),
+  const int n = static_cast<int>(pictures.frames.size());  // both streams
+  const int n_asked = static_cast<int>(std::count_if(pictures.in_view.begin(), pictures.in_view.end(),
                                                      [](const std::string& s) { return !s.empty(); }));
   const int at_start = score(0, n);
   int frame = n;
