@@ -27,6 +27,8 @@ class Batch:
     age: np.ndarray        # [B, N] frames since what is asked for was seen; -1: it needs nothing
     point: np.ndarray      # [B, N, T, IMAGE_TOKENS] bool, which image tokens show what a question names
     subject: np.ndarray    # [B, N] index in the question's tokens of the last word that names it; -1: nothing named
+    proof: np.ndarray      # [B, N, T, IMAGE_TOKENS] bool, which image tokens show what the answer says
+    stamp: np.ndarray      # [B, N] frame whose clock is the answer; -1: no time is asked for
     pictures: np.ndarray   # [B, T, H, W, 3] u8, or None
     seeds: list
 
@@ -84,6 +86,27 @@ def shown(question, things):
     return np.repeat(hits, IMAGE_TOKENS // 2, 1)
 
 
+def proven(question, things):
+    """[T, IMAGE_TOKENS] bool: where the things that an answer names are shown before its cut; where it names none, what
+    the question names. An answer that is a time is proven by a clock."""
+    hits, answers = np.zeros(things.shape[:2], bool), list(NAMED.finditer(question["answer"]))
+    if question["kind"] == "when":
+        return np.repeat(hits, IMAGE_TOKENS // 2, 1)
+    if not answers:
+        hits = shown(question, things)
+        if question["kind"] == "came_back" and question["answer"] == "yes":  # which the later visits prove
+            frames = np.flatnonzero(hits.any(1))
+            gaps = np.flatnonzero(np.diff(frames) > 1)
+            hits[:frames[gaps[0] + 1] if len(gaps) else 0] = False
+        return hits
+    first = question["cut"] if question["kind"] == "now" else 0
+    seen = things[first:question["cut"] + 1]
+    for thing in answers:
+        hits[first:question["cut"] + 1] |= ((seen[..., 0] == world.SHAPES.index(thing["shape"])) &
+                                            (seen[..., 1] == world.COLOURS.index(thing["colour"])))
+    return np.repeat(hits, IMAGE_TOKENS // 2, 1)
+
+
 def subject(tokenizer, question):
     about = named(question)
     return -1 if about is None else len(tokenizer.encode("\nUser: " + question["text"][:about.end()]))
@@ -127,7 +150,8 @@ def pack(tokenizer, things, clocks, asked, n, pictures, seeds):
     questions = np.zeros((b, n, longest), np.int64)
     answer, length, frames, kind, age = (np.zeros((b, n), np.int64) for _ in range(5))
     about = np.full((b, n), -1)
-    point = np.zeros((b, n, things.shape[1], IMAGE_TOKENS), bool)
+    point, proof = (np.zeros((b, n, things.shape[1], IMAGE_TOKENS), bool) for _ in range(2))
+    stamp = np.full((b, n), -1)
     frames[:] = 1
     for i, row in enumerate(texts):
         for j, (p, a) in enumerate(row):
@@ -136,7 +160,11 @@ def pack(tokenizer, things, clocks, asked, n, pictures, seeds):
             q = asked[i][j]
             frames[i, j], kind[i, j], age[i, j] = q["cut"] + 1, KINDS.index(q["kind"]), q["age"]
             point[i, j], about[i, j] = shown(q, things[i]), subject(tokenizer, q)
-    return Batch(clocks, things, questions, answer, length, frames, kind, age, point, about, pictures, seeds)
+            proof[i, j] = proven(q, things[i])
+            if q["kind"] == "when" and point[i, j].any():
+                stamp[i, j] = point[i, j].any(1).argmax()
+    return Batch(clocks, things, questions, answer, length, frames, kind, age, point, about, proof, stamp, pictures,
+                 seeds)
 
 
 def _work(tokenizer, worker, n_workers, plan, queue, first_step, pictures):

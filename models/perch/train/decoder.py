@@ -9,7 +9,8 @@ from torch import nn
 ROPE_BASE = 500000.0  # 48 values a head: from 10,000 only three pairs would not turn within the context, few to
                       # find a thing with by what it is, wherever it was
 EMBEDDING_STD = 0.5
-POINTING = (2, 4)     # layers whose first head is taught where to look: from the thing's name, then from the answer
+POINTING = (2, 4, 5)  # layers whose first head is taught where to look: from a thing's name at the thing; from the
+                      # answer at it; from the answer at its proof
 
 
 class RMSNorm(nn.Module):

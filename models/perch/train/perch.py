@@ -52,8 +52,8 @@ class Perch(nn.Module):
 
     def losses(self, batch, image, keep=None):
         """Cross-entropy per answer token, and which whole answers are right when each token is given the true ones
-        before it (what greedy decoding gives, as the first wrong token makes the answer wrong). While training, two
-        heads are taught to look at what the question names."""
+        before it (what greedy decoding gives, as the first wrong token makes the answer wrong). While training, three
+        heads are taught to look at what the question names and at what proves the answer."""
         clock, questions = self.tensor(batch.clock), self.tensor(batch.questions)
         cuts = self.cuts(self.tensor(batch.frames), clock)
         pointed = [] if self.training else None
@@ -65,18 +65,33 @@ class Perch(nn.Module):
         target = questions[:, :, 1:][asked]
         loss = F.cross_entropy(logits, target)
         if self.training:
-            name = at == self.tensor(batch.subject)[..., None]
-            for looks, rows in zip(pointed, (name, asked)):
-                loss = loss + 0.1 * self.looks_away(looks[:, :, :-1], self.tensor(batch.point), rows)
+            named = at == self.tensor(batch.subject)[..., None]
+            point, proof, stamp = self.tensor(batch.point), self.tensor(batch.proof), self.tensor(batch.stamp)
+            from_name, from_answer, to_proof = (looks[:, :, :-1, len(self.intro):] for looks in pointed)
+            loss = loss + 0.1 * (looks_away(from_name, point, named) + looks_away(from_answer, point, asked) +
+                                 looks_away(to_proof, proof, asked) +
+                                 misreads(to_proof, stamp, at - answer[..., None] + 1, asked, clock.shape[1:]))
         wrong = torch.zeros_like(asked).masked_scatter(asked, logits.argmax(-1) != target).any(-1)
         return loss, ~wrong[length > 0], batch.kind[batch.length > 0]
 
-    def looks_away(self, looks, point, rows):
-        """-log of the share that a pointing head gives to what is named: looks [B, N, Q, S] over rows [B, N, Q],
-        point [B, N, T, IMAGE_TOKENS]."""
-        b, n, t, k = point.shape
-        frame = (looks.shape[-1] - len(self.intro)) // t
-        wanted = torch.cat([point.new_zeros(b, n, t, frame - k), point], -1).flatten(2)
-        share = torch.einsum("bnqs,bns->bnq", looks[..., len(self.intro):], wanted.float())
-        rows = rows & point.any(-1).any(-1)[..., None]
-        return -torch.log(share[rows] + 1e-4).mean() if rows.any() else looks.sum() * 0
+
+def looks_away(looks, point, rows):
+    """-log of the share that a head gives to what it should look at: looks [B, N, Q, S] over rows [B, N, Q], point
+    [B, N, T, IMAGE_TOKENS]."""
+    b, n, t, k = point.shape
+    wanted = torch.cat([point.new_zeros(b, n, t, looks.shape[-1] // t - k), point], -1).flatten(2)
+    share = torch.einsum("bnqs,bns->bnq", looks, wanted.float())
+    return missed(share, rows & point.any(-1).any(-1)[..., None])
+
+
+def misreads(looks, stamp, word, rows, clock):
+    """The same for times: word w of an answer is word w of the clock of frame stamp [B, N]; clock is (T, C)."""
+    t, c = clock
+    looks = looks.unflatten(-1, (t, -1))
+    at = stamp.clamp(min=0)[:, :, None, None, None].expand(*looks.shape[:3], 1, looks.shape[-1])
+    share = looks.gather(3, at).squeeze(3).gather(-1, word.clamp(0, c - 1)[..., None]).squeeze(-1)
+    return missed(share, rows & (stamp >= 0)[..., None] & (word >= 1) & (word < c))
+
+
+def missed(share, rows):
+    return -torch.log(share[rows] + 1e-4).mean() if rows.any() else share.sum() * 0
