@@ -302,7 +302,7 @@ void Runtime::make_plan(const Arena& measured) {
              " wide layers";
     if (section == "evidence")
       return "what attention shows of " + n(shape_.slots_max()) + " slots, for the policy";
-    if (section == "int8 activations") return "one chunk, for products with q8_0 weights";
+    if (section == "int8 activations") return "one chunk, for products with quantised weights";
     return "";
   };
   for (const Arena::Section& section : measured.sections())

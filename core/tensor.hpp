@@ -18,6 +18,14 @@ struct DTypeInfo {
   return dtype_info(static_cast<std::uint32_t>(type));
 }
 
+// The types of matrices that there are kernels for; the quantised ones are multiplied with int8 activations.
+inline constexpr const char* kMatrixTypes =
+    "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, iq4_nl";
+[[nodiscard]] bool is_quantised(DType type) noexcept;
+[[nodiscard]] inline bool is_matrix_type(DType type) noexcept {
+  return type == DType::f32 || type == DType::f16 || type == DType::bf16 || is_quantised(type);
+}
+
 // A matrix in the file's own layout: n_rows rows of n_cols numbers (ne[1], ne[0] in ggml's words). Owns
 // nothing.
 struct MatrixView {

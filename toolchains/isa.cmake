@@ -8,16 +8,19 @@
 set(SHRIKE_FLAGS_scalar "")
 set(SHRIKE_FLAGS_avx2 -mavx2 -mfma -mf16c)
 set(SHRIKE_FLAGS_neon "")
+set(SHRIKE_FLAGS_neon_dotprod -march=armv8.2-a+dotprod)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(SHRIKE_VECTOR_ISAS avx2)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   set(SHRIKE_VECTOR_ISAS neon)
+  set(SHRIKE_DOT_ISAS neon_dotprod)  # their parent with better integer dots
 else()
   set(SHRIKE_VECTOR_ISAS "")
 endif()
 if(NOT SHRIKE_SIMD)
   set(SHRIKE_VECTOR_ISAS "")
+  set(SHRIKE_DOT_ISAS "")
 endif()
 
 function(shrike_kernels isa)

@@ -24,6 +24,7 @@ void multiply(const Compute& c, const float* x, int n_rows, const Product& p, in
   task.x_stride = p.w.n_cols;
   task.xq = c.q8.q;
   task.xd = c.q8.d;
+  task.xsum = c.q8.sum;
   task.bias = p.bias;
   task.y = p.y;
   task.y_stride = p.w.n_rows;
@@ -35,11 +36,14 @@ void multiply(const Compute& c, const float* x, int n_rows, const Product& p, in
     case DType::f16:
       c.kernels.matmul_f16(task);
       break;
+    case DType::bf16:
+      c.kernels.matmul_bf16(task);
+      break;
     case DType::q8_0:
       c.kernels.matmul_q8_0(task);
       break;
     default:
-      SHRIKE_CHECK(false, static_cast<int>(p.w.type));
+      c.kernels.matmul_quants(p.w.type, task);
   }
 }
 
@@ -50,6 +54,7 @@ void Compute::lay_out(Arena& arena, std::string_view section, int n_rows_max, in
       static_cast<std::size_t>(n_rows_max) * static_cast<std::size_t>(align_up(n_in_max, kQ8Group));
   q8.q = arena.take<std::int8_t>(section, n);
   q8.d = arena.take<float>(section, n / kQ8Group);
+  q8.sum = arena.take<std::int32_t>(section, n / kQ8Sum);
 }
 
 void linear(const Compute& c, const float* x, int n_rows, std::initializer_list<Product> products) noexcept {
@@ -61,12 +66,13 @@ void linear(const Compute& c, const float* x, int n_rows, std::initializer_list<
     SHRIKE_DCHECK(p.w.n_cols == n_in, p.w.n_cols, n_in);
     n_outputs += p.w.n_rows;
     n_cuts += div_ceil(p.w.n_rows, kOutputsPerCut);
-    any_q8 = any_q8 || p.w.type == DType::q8_0;
+    any_q8 = any_q8 || is_quantised(p.w.type);
   }
   if (any_q8) {
     each_row(c, n_rows, [&](int row) {
       const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(row) * n_in;
       c.kernels.quantize_q8(c.q8.q + at, c.q8.d + at / kQ8Group, x + at, n_in);
+      c.kernels.q8_sums(c.q8.sum + at / kQ8Sum, c.q8.q + at, n_in);
     });
   }
   if (c.threads.count() == 1 || n_outputs * n_in * n_rows < kAloneMacs) {
@@ -101,11 +107,11 @@ void matrix_row(const Kernels& kernels, const MatrixView& w, int r, float* out) 
     case DType::f16:
       kernels.f16_to_f32(out, reinterpret_cast<const f16*>(w.row(r)), w.n_cols);
       break;
-    case DType::q8_0:
-      kernels.q8_0_to_f32(out, w.row(r), w.n_cols);
+    case DType::bf16:
+      kernels.bf16_to_f32(out, reinterpret_cast<const bf16*>(w.row(r)), w.n_cols);
       break;
     default:
-      SHRIKE_CHECK(false, static_cast<int>(w.type));
+      kernels.quants_to_f32(w.type, out, w.row(r), w.n_cols);
   }
 }
 

@@ -11,14 +11,15 @@ namespace shrike {
 
 // What every layer computes with. Lives as long as the session; the kernels and the crew are chosen once.
 //
-// Memory   `q8` holds one chunk of activations as int8, for products with q8_0 weights; section of the
-//          caller's choice
+// Memory   `q8` holds one chunk of activations as int8, for products with quantised weights; section of
+//          the caller's choice
 struct Compute {
   const Kernels& kernels;
   Threads& threads;
   struct Q8Scratch {
-    std::int8_t* q = nullptr;  // [n_rows_max][n_in_max]
-    float* d = nullptr;        // [n_rows_max][n_in_max / 32]
+    std::int8_t* q = nullptr;     // [n_rows_max][n_in_max]
+    float* d = nullptr;           // [n_rows_max][n_in_max / 32]
+    std::int32_t* sum = nullptr;  // [n_rows_max][n_in_max / 16]
   } q8;
 
   void lay_out(Arena& arena, std::string_view section, int n_rows_max, int n_in_max) noexcept;

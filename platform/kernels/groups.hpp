@@ -23,6 +23,9 @@ static_assert(sizeof(Group) == 48);
 
 namespace {
 
+constexpr std::int8_t kIq4Levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                        1,    13,   25,  38,  53,  69,  89,  113};
+
 inline void set_scale(Group& out, float d, float m = 0.0f) noexcept {
   out.d[0] = out.d[1] = d;
   out.m[0] = out.m[1] = m;
@@ -123,14 +126,55 @@ inline void group_of(const QBlockQ6_K& block, int j, Group& out) noexcept {
   }
 }
 
+// What kernels ask of a type: groups in a qblock; width of its quants (8: signed, else unsigned as they lie);
+// what to take from a quant to centre it; scales of a group; whether it has minimums.
 template <class Block>
-inline constexpr int kGroupsOf = 1;
+struct QType;
 template <>
-inline constexpr int kGroupsOf<QBlockQ4_K> = kQSuper / kQ8Group;
+struct QType<QBlockQ4_0> {
+  static constexpr int kGroups = 1, kBits = 4, kCentre = 8, kScales = 1;
+  static constexpr bool kMinimum = false;
+};
 template <>
-inline constexpr int kGroupsOf<QBlockQ5_K> = kQSuper / kQ8Group;
+struct QType<QBlockQ4_1> {
+  static constexpr int kGroups = 1, kBits = 4, kCentre = 0, kScales = 1;
+  static constexpr bool kMinimum = true;
+};
 template <>
-inline constexpr int kGroupsOf<QBlockQ6_K> = kQSuper / kQ8Group;
+struct QType<QBlockQ5_0> {
+  static constexpr int kGroups = 1, kBits = 5, kCentre = 16, kScales = 1;
+  static constexpr bool kMinimum = false;
+};
+template <>
+struct QType<QBlockQ5_1> {
+  static constexpr int kGroups = 1, kBits = 5, kCentre = 0, kScales = 1;
+  static constexpr bool kMinimum = true;
+};
+template <>
+struct QType<QBlockQ8_0> {
+  static constexpr int kGroups = 1, kBits = 8, kCentre = 0, kScales = 1;
+  static constexpr bool kMinimum = false;
+};
+template <>
+struct QType<QBlockIQ4_NL> {
+  static constexpr int kGroups = 1, kBits = 8, kCentre = 0, kScales = 1;
+  static constexpr bool kMinimum = false;
+};
+template <>
+struct QType<QBlockQ4_K> {
+  static constexpr int kGroups = 8, kBits = 4, kCentre = 0, kScales = 1;
+  static constexpr bool kMinimum = true;
+};
+template <>
+struct QType<QBlockQ5_K> {
+  static constexpr int kGroups = 8, kBits = 5, kCentre = 0, kScales = 1;
+  static constexpr bool kMinimum = true;
+};
+template <>
+struct QType<QBlockQ6_K> {
+  static constexpr int kGroups = 8, kBits = 6, kCentre = 32, kScales = 2;
+  static constexpr bool kMinimum = false;
+};
 
 // The file promises no alignment, so a qblock is copied out.
 template <class Block>
@@ -143,7 +187,7 @@ inline Block load_qblock(const std::byte* row, int index) noexcept {
 
 template <class Block>
 inline void unpack_blocks(const std::byte* row, int first_group, int n_groups, Group* out) noexcept {
-  constexpr int kGroups = kGroupsOf<Block>;
+  constexpr int kGroups = QType<Block>::kGroups;
   for (int g = first_group; g < first_group + n_groups;) {
     const Block block = load_qblock<Block>(row, g / kGroups);
     do {

@@ -10,6 +10,7 @@ void install_act_scalar(Kernels& k) noexcept;
 void install_rope_scalar(Kernels& k) noexcept;
 void install_convert_scalar(Kernels& k) noexcept;
 void install_dot_scalar(Kernels& k) noexcept;
+void install_quants_scalar(Kernels& k) noexcept;
 void install_attention_scalar(Kernels& k) noexcept;
 void install_rows_scalar(Kernels& k) noexcept;
 void install_image_scalar(Kernels& k) noexcept;
@@ -19,6 +20,7 @@ void install_act_avx2(Kernels& k) noexcept;
 void install_rope_avx2(Kernels& k) noexcept;
 void install_convert_avx2(Kernels& k) noexcept;
 void install_dot_avx2(Kernels& k) noexcept;
+void install_quants_avx2(Kernels& k) noexcept;
 void install_attention_avx2(Kernels& k) noexcept;
 void install_rows_avx2(Kernels& k) noexcept;
 void install_image_avx2(Kernels& k) noexcept;
@@ -28,8 +30,11 @@ void install_act_neon(Kernels& k) noexcept;
 void install_rope_neon(Kernels& k) noexcept;
 void install_convert_neon(Kernels& k) noexcept;
 void install_dot_neon(Kernels& k) noexcept;
+void install_quants_neon(Kernels& k) noexcept;
 void install_attention_neon(Kernels& k) noexcept;
 void install_rows_neon(Kernels& k) noexcept;
 void install_image_neon(Kernels& k) noexcept;
+
+void install_quants_neon_dotprod(Kernels& k) noexcept;
 
 }  // namespace shrike

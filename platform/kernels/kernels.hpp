@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "platform/cpu.hpp"
+#include "platform/kernels/dtype.hpp"
 #include "platform/numeric.hpp"
 
 // The kernel table: one row and one contract per kernel. A set (`scalar`, `avx2`, `neon`) is its parent with
@@ -22,17 +23,21 @@
 //             summed)
 namespace shrike {
 
-enum class Isa : std::uint8_t { scalar, avx2, neon };
+enum class Isa : std::uint8_t { scalar, avx2, neon, neon_dotprod };
+
+struct Group;  // 32 weights of any quantised type: groups.hpp
 
 inline constexpr int kQ8Group = 32;  // numbers that share one scale in q8_0, weights and activations alike
+inline constexpr int kQ8Sum = 16;    // int8 activations that are summed together, for q6_k's scales
 
 // y[r][c] = bias[c] + sum_k x[r][k] * w[c][k]          for r in [0, n_rows), c in [out_begin, out_end)
 // (accumulate: y[r][c] += the same)
 //   w      rows in the file's own layout, w_row_bytes apart: [n_out][n_in]
-//   x      [n_rows][n_in] f32, x_stride numbers apart          (weights f32, f16)
-//   xq,xd  [n_rows][n_in] i8 and [n_rows][n_in / 32] f32, dense; made by quantize_q8        (weights q8_0)
+//   x      [n_rows][n_in] f32, x_stride numbers apart          (weights f32, f16, bf16)
+//   xq,xd  [n_rows][n_in] i8 and [n_rows][n_in / 32] f32, dense; made by quantize_q8  (quantised weights)
+//   xsum   [n_rows][n_in / 16] i32, dense; made by q8_sums                    (quantised weights but q8_0)
 //   y      [n_rows][>= out_end] f32, y_stride numbers apart; must not overlap x
-//   n_in   a multiple of 32 for q8_0
+//   n_in   a multiple of the type's qblock
 struct Matmul {
   const std::byte* w = nullptr;
   std::size_t w_row_bytes = 0;
@@ -44,6 +49,7 @@ struct Matmul {
   int x_stride = 0;
   const std::int8_t* xq = nullptr;
   const float* xd = nullptr;
+  const std::int32_t* xsum = nullptr;
   const float* bias = nullptr;  // [n_out] or null
   float* y = nullptr;
   int y_stride = 0;
@@ -119,10 +125,26 @@ struct Kernels {
   // bits everywhere. Numbers that are not finite or whose inverse is not give some q in -127..127.
   void (*quantize_q8)(std::int8_t* q, float* d, const float* x, int n) noexcept;  // n a multiple of 32
 
+  void (*bf16_to_f32)(float* out, const bf16* x, int n) noexcept;
+  // sums[i] = q[16 i] + .. + q[16 i + 15]
+  void (*q8_sums)(std::int32_t* sums, const std::int8_t* q, int n) noexcept;  // n a multiple of 16
+
+  // --- quants: rows of any type with groups (groups.hpp), at even addresses --------------------------- exact
+  // unpack() of groups.hpp
+  void (*unpack)(DType type, const std::byte* row, int first_group, int n_groups, Group* out) noexcept;
+  // The row's numbers, each d * q, rounded, + m, rounded; n a multiple of the type's qblock
+  void (*quants_to_f32)(DType type, float* out, const std::byte* row, int n) noexcept;
+
   // --- dot: matrix products ---------------------------------------------------------- 4 eps n max|x| max|w|
   void (*matmul_f32)(const Matmul& task) noexcept;
   void (*matmul_f16)(const Matmul& task) noexcept;
+  void (*matmul_bf16)(const Matmul& task) noexcept;
   void (*matmul_q8_0)(const Matmul& task) noexcept;  // integer dots per group, then f32
+  // Any type with groups. With q, d, m of a Group and n = sum of xq over it, a sum grows group by group:
+  //   one scale:   sum = fma(xq . q, d xd, sum);  and with minimums  sum = fma(m, xd n, sum)
+  //   q6_k:        sum = fma(xq . q, d xd, sum)   for the first and then for the second 16
+  // The dots are exact integers; scalar rounds the product too.
+  void (*matmul_quants)(DType type, const Matmul& task) noexcept;
 
   // --- attention --------------------------------------------------------------------------- 4 eps n per sum
   // scores[r][j] = scale * dot(q[r], k[j])           q [n_q][head_dim], k [n_keys][head_dim], strides in

@@ -19,6 +19,9 @@ struct LanesNeon {
   static Vec all(float x) noexcept { return vdupq_n_f32(x); }
   static Vec load(const float* x) noexcept { return vld1q_f32(x); }
   static Vec load(const f16* x) noexcept { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(x))); }
+  static Vec load(const bf16* x) noexcept {
+    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(&x->bits), 16));
+  }
   static void store(float* x, Vec v) noexcept { vst1q_f32(x, v); }
   static Vec mul(Vec a, Vec b) noexcept { return vmulq_f32(a, b); }
   static Vec fma(Vec a, Vec b, Vec c) noexcept { return vfmaq_f32(c, a, b); }

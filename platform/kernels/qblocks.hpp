@@ -9,8 +9,7 @@
 // the high half of byte i - 16. Source: ggml's block layouts.
 namespace shrike {
 
-inline constexpr int kQSuper = 256;  // weights of a super-block, which is eight groups of 32
-inline constexpr int kQScales = 12;  // bytes that hold its eight scales and eight minimums of 6 bits
+inline constexpr int kQScales = 12;  // bytes that hold eight scales and eight minimums of 6 bits each
 
 struct QBlockQ4_0 {  // w[i] = d * (nibble(i) - 8)
   f16 d;
@@ -67,8 +66,5 @@ static_assert(sizeof(QBlockQ4_0) == 18 && sizeof(QBlockQ4_1) == 20);
 static_assert(sizeof(QBlockQ5_0) == 22 && sizeof(QBlockQ5_1) == 24);
 static_assert(sizeof(QBlockQ8_0) == 34 && sizeof(QBlockIQ4_NL) == 18);
 static_assert(sizeof(QBlockQ4_K) == 144 && sizeof(QBlockQ5_K) == 176 && sizeof(QBlockQ6_K) == 210);
-
-inline constexpr std::int8_t kIq4Levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                               1,    13,   25,  38,  53,  69,  89,  113};
 
 }  // namespace shrike

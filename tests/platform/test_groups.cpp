@@ -18,8 +18,8 @@ constexpr f16 kOne = 0x3C00, kTwo = 0x4000, kHalf = 0x3800, kMinusThree = 0xC200
 
 template <class Block>
 std::vector<Group> groups(DType type, const Block& block) {
-  std::vector<Group> out(kGroupsOf<Block>);
-  unpack(type, reinterpret_cast<const std::byte*>(&block), 0, kGroupsOf<Block>, out.data());
+  std::vector<Group> out(QType<Block>::kGroups);
+  unpack(type, reinterpret_cast<const std::byte*>(&block), 0, QType<Block>::kGroups, out.data());
   return out;
 }
 
@@ -182,8 +182,8 @@ TEST(Groups, any_stretch_of_a_row_is_a_stretch_of_its_groups) {
   for (const DType type : kTypes) {
     constexpr int kGroups = 24;
     std::vector<std::byte> row;
-    ASSERT_TRUE(
-        with_qblock(type, [&]<class Block>() { row.resize(sizeof(Block) * kGroups / kGroupsOf<Block>); }));
+    ASSERT_TRUE(with_qblock(
+        type, [&]<class Block>() { row.resize(sizeof(Block) * kGroups / QType<Block>::kGroups); }));
     for (std::byte& b : row) b = static_cast<std::byte>(numbers.byte());
     std::vector<Group> whole(kGroups);
     unpack(type, row.data(), 0, kGroups, whole.data());
