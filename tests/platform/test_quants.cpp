@@ -150,6 +150,7 @@ struct Product {
   std::vector<std::int8_t> xq;
   std::vector<float> xd, bias, y0;
   std::vector<std::int32_t> xsum;
+  std::vector<std::vector<Group>> groups;  // what w says, [n_out][n_in / 32]
 
   Product(DType type, int in, int out, int rows, Numbers& numbers)
       : n_in(in),
@@ -166,6 +167,7 @@ struct Product {
     const Kernels scalar = kernels_for(Isa::scalar);
     scalar.quantize_q8(xq.data(), xd.data(), x.data(), static_cast<int>(n));
     scalar.q8_sums(xsum.data(), xq.data(), static_cast<int>(n));
+    for (int c = 0; c < out; ++c) groups.push_back(w.groups(c, in));
     bias = numbers.floats(static_cast<std::size_t>(out));
     y0 = numbers.floats(static_cast<std::size_t>(rows * y_stride));
   }
@@ -187,9 +189,8 @@ struct Product {
   double exact(int r, int c, double& magnitude) const {
     double sum = bias[static_cast<std::size_t>(c)];
     magnitude = std::abs(sum);
-    const auto groups = w.groups(c, n_in);
     for (int i = 0; i < n_in; ++i) {
-      const Group& g = groups[static_cast<std::size_t>(i / kQ8Group)];
+      const Group& g = groups[static_cast<std::size_t>(c)][static_cast<std::size_t>(i / kQ8Group)];
       const int half = i / 16 % 2;
       const double weight =
           static_cast<double>(g.d[half]) * g.q[i % kQ8Group] + static_cast<double>(g.m[half]);
@@ -205,9 +206,8 @@ struct Product {
   // The very order that kernels.hpp promises.
   float in_order(int r, int c) const {
     float sum = 0;
-    const auto groups = w.groups(c, n_in);
     for (int g = 0; g < n_in / kQ8Group; ++g) {
-      const Group& group = groups[static_cast<std::size_t>(g)];
+      const Group& group = groups[static_cast<std::size_t>(c)][static_cast<std::size_t>(g)];
       const std::size_t at = static_cast<std::size_t>(r * n_in / kQ8Group + g);
       int dot[2] = {}, n = 0;
       for (int i = 0; i < kQ8Group; ++i) {
@@ -231,9 +231,9 @@ template <class Body>
 void for_each_product(Body body) {
   Numbers numbers(31);
   for (const DType type : kTypes)
-    for (const int n_blocks : {1, 2, 3, 5, 9})
-      for (const int n_out : {1, 2, 4, 7, 8, 9, 13, 16})
-        for (const int n_rows : {1, 2, 3, 4, 5, 11})
+    for (const int n_blocks : {1, 2, 5})
+      for (const int n_out : {1, 3, 4, 8, 9, 15})
+        for (const int n_rows : {1, 2, 4, 7})
           body(type, Product(type, shape_of(type).block_weights * n_blocks, n_out, n_rows, numbers));
 }
 
@@ -327,6 +327,7 @@ TEST_P(QuantsTest, extreme_integers_do_not_overflow) {
         std::memset(p.w.data(), fill, p.w.row_bytes * 9);
         for (std::size_t b = 0; b < p.w.row_bytes * 9; b += p.shape.block_bytes)
           with_qblock(type, [&]<class Block>() { set_scales<Block>(p.w.data() + b, numbers); });
+        for (int c = 0; c < p.n_out; ++c) p.groups[static_cast<std::size_t>(c)] = p.w.groups(c, p.n_in);
         std::fill(p.xq.begin(), p.xq.end(), static_cast<std::int8_t>(activation));
         kernels_for(Isa::scalar).q8_sums(p.xsum.data(), p.xq.data(), static_cast<int>(p.xq.size()));
         std::vector<float> y = p.y0;
