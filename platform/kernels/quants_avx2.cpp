@@ -1,3 +1,4 @@
+#include <type_traits>
 #include <utility>
 
 #include "platform/kernels/groups_avx2.hpp"
@@ -12,12 +13,15 @@ namespace {
 
 constexpr int kOuts = 8;
 constexpr int kTileRows = 4;
+constexpr std::ptrdiff_t kLine = 64;  // of a cache
 
 using Rows = const std::byte* const (&)[kOuts];  // a place in the row of each output
 
-template <class Fn, int... j>
-inline void each(std::integer_sequence<int, j...>, Fn&& fn) noexcept {
-  (fn.template operator()<j>(), ...);
+// fn<0>() .. fn<n - 1>(), unrolled: registers cannot be indexed.
+template <int n, class Fn>
+inline void each(Fn&& fn) noexcept {
+  [&]<int... i>(std::integer_sequence<int, i...>) { (fn.template operator()<i>(), ...); }
+  (std::make_integer_sequence<int, n>{});
 }
 
 // --- scales of eight outputs -------------------------------------------------------------------------------
@@ -131,14 +135,17 @@ struct Scales<QBlockQ6_K> {
 
 // --- integer dots of eight outputs -------------------------------------------------------------------------
 
-// Sums of two products: of unsigned quants as they are; a signed one goes in as its magnitude and hands its sign
-// to the activation, which is never -128. Two products of 8 bits fit into 16.
+// Sums of two products. One side has to be unsigned: the quants of fewer bits are; of 8 bits, a magnitude is, and
+// hands its sign to the other side, which then may not be -128. Activations never are, nor levels; q8_0 may be.
+// Two products of 8 bits fit into 16.
 template <class Block>
 inline __m256i pairs(__m256i q, __m256i x) noexcept {
-  if constexpr (QType<Block>::kBits == 8)
+  if constexpr (QType<Block>::kBits < 8)
+    return _mm256_maddubs_epi16(q, x);
+  else if constexpr (std::is_same_v<Block, QBlockQ8_0>)
     return _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(x, q));
   else
-    return _mm256_maddubs_epi16(q, x);
+    return _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(q, x));
 }
 
 // The dots over the first 16 weights and the second 16. Up to 5 bits a sum of eight products, 8 * 31 * 127, fits
@@ -148,18 +155,18 @@ inline void add_across(__m256i (&p)[kOuts], __m256i& first, __m256i& second) noe
   const __m256i one = _mm256_set1_epi16(1);
   __m256i low, high;
   if constexpr (QType<Block>::kBits <= 6) {
-    for (int c = 0; c < kOuts; c += 2) p[c / 2] = _mm256_hadd_epi16(p[c], p[c + 1]);
+    each<4>([&]<int i>() { p[i] = _mm256_hadd_epi16(p[2 * i], p[2 * i + 1]); });
     if constexpr (QType<Block>::kBits <= 5) {
       low = _mm256_madd_epi16(_mm256_hadd_epi16(p[0], p[1]), one);
       high = _mm256_madd_epi16(_mm256_hadd_epi16(p[2], p[3]), one);
     } else {
-      for (int c = 0; c < 4; ++c) p[c] = _mm256_madd_epi16(p[c], one);
+      each<4>([&]<int i>() { p[i] = _mm256_madd_epi16(p[i], one); });
       low = _mm256_hadd_epi32(p[0], p[1]);
       high = _mm256_hadd_epi32(p[2], p[3]);
     }
   } else {
-    for (int c = 0; c < kOuts; ++c) p[c] = _mm256_madd_epi16(p[c], one);
-    for (int c = 0; c < kOuts; c += 2) p[c / 2] = _mm256_hadd_epi32(p[c], p[c + 1]);
+    each<kOuts>([&]<int c>() { p[c] = _mm256_madd_epi16(p[c], one); });
+    each<4>([&]<int i>() { p[i] = _mm256_hadd_epi32(p[2 * i], p[2 * i + 1]); });
     low = _mm256_hadd_epi32(p[0], p[1]);
     high = _mm256_hadd_epi32(p[2], p[3]);
   }
@@ -195,7 +202,8 @@ inline __m256 add_group(__m256 sum, const Scales<Block>& s, __m256i first, __m25
 
 // --- products ----------------------------------------------------------------------------------------------
 
-// Weights that one tile reads lie one after the other, so what comes next is the tile after it.
+// The eight rows of a tile lie one behind the other, and so does the next tile, which is fetched meanwhile: line
+// by line in the order of memory, whatever the order of reading, because that is what memory is fast at.
 template <class Block, int rows>
 inline void tile(const Matmul& t, int row, Rows w, __m256 (&sums)[rows]) noexcept {
   constexpr int kGroups = QType<Block>::kGroups;
@@ -203,23 +211,23 @@ inline void tile(const Matmul& t, int row, Rows w, __m256 (&sums)[rows]) noexcep
   const std::ptrdiff_t first_group = static_cast<std::ptrdiff_t>(row) * n_groups;
   const std::ptrdiff_t ahead = kOuts * static_cast<std::ptrdiff_t>(t.w_row_bytes);
   for (__m256& sum : sums) sum = _mm256_setzero_ps();
-  std::ptrdiff_t at = 0;
+  std::ptrdiff_t at = 0, fetched = 0;
   for (int block = 0; block < n_groups; block += kGroups, at += static_cast<std::ptrdiff_t>(sizeof(Block))) {
     const Scales<Block> scales(w, at);
     if constexpr (rows == 1)
-      for (int c = 0; c < kOuts; ++c)
-        for (int line = 0; line < static_cast<int>(sizeof(Block)); line += 64)
-          _mm_prefetch(reinterpret_cast<const char*>(w[c] + at + ahead + line), _MM_HINT_T0);
-    each(std::make_integer_sequence<int, kGroups>{}, [&]<int j>() {
-      for (int r = 0; r < rows; ++r) {
+      for (; fetched < kOuts * (at + static_cast<std::ptrdiff_t>(sizeof(Block))); fetched += kLine)
+        _mm_prefetch(reinterpret_cast<const char*>(w[0] + ahead + fetched), _MM_HINT_T0);
+    each<kGroups>([&]<int j>() {
+      __m256i q[kOuts];
+      each<kOuts>([&]<int c>() { q[c] = quants(reinterpret_cast<const Block*>(w[c] + at), j); });
+      each<rows>([&]<int r>() {
         const std::ptrdiff_t g = first_group + r * n_groups + block + j;
         const __m256i x = load_32(t.xq + g * kQ8Group);
         __m256i p[kOuts], first, second;
-        for (int c = 0; c < kOuts; ++c)
-          p[c] = pairs<Block>(quants(reinterpret_cast<const Block*>(w[c] + at), j), x);
+        each<kOuts>([&]<int c>() { p[c] = pairs<Block>(q[c], x); });
         add_across<Block>(p, first, second);
         sums[r] = add_group<Block, j>(sums[r], scales, first, second, t.xd[g], t.xsum + 2 * g);
-      }
+      });
     });
   }
 }
@@ -266,14 +274,17 @@ void unpack_quants(DType type, const std::byte* row, int first_group, int n_grou
 }
 
 void quants_to_f32(DType type, float* out, const std::byte* row, int n) noexcept {
-  for (int g = 0; g < n / kQ8Group; ++g) {
-    Group group;
-    unpack_quants(type, row, g, 1, &group);
-    for (int i = 0; i < kQ8Group; i += 8, out += 8) {
-      const __m256i q = _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(group.q + i)));
-      const __m256 scaled = _mm256_mul_ps(_mm256_set1_ps(group.d[i / 16]), _mm256_cvtepi32_ps(q));
-      _mm256_storeu_ps(out, _mm256_add_ps(scaled, _mm256_set1_ps(group.m[i / 16])));
-    }
+  constexpr int kStretch = 8;
+  Group groups[kStretch];
+  for (int first = 0; first < n / kQ8Group; first += kStretch) {
+    const int count = n / kQ8Group - first < kStretch ? n / kQ8Group - first : kStretch;
+    unpack_quants(type, row, first, count, groups);
+    for (const Group* g = groups; g != groups + count; ++g)
+      for (int i = 0; i < kQ8Group; i += 8, out += 8) {
+        const __m256i q = _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(g->q + i)));
+        const __m256 scaled = _mm256_mul_ps(_mm256_set1_ps(g->d[i / 16]), _mm256_cvtepi32_ps(q));
+        _mm256_storeu_ps(out, _mm256_add_ps(scaled, _mm256_set1_ps(g->m[i / 16])));
+      }
   }
 }
 
@@ -303,6 +314,7 @@ void install_quants_avx2(Kernels& k) noexcept {
   k.q8_sums = q8_sums;
   k.unpack = unpack_quants;
   k.quants_to_f32 = quants_to_f32;
+  k.matmul_q8_0 = matmul<QBlockQ8_0>;
   k.matmul_quants = matmul_quants;
 }
 

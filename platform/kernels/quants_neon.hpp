@@ -15,12 +15,15 @@ namespace {
 
 constexpr int kOuts = 4;
 constexpr int kTileRows = 4;
+constexpr std::ptrdiff_t kLine = 64;  // of a cache
 
 using Rows = const std::byte* const (&)[kOuts];  // a place in the row of each output
 
-template <class Fn, int... j>
-inline void each(std::integer_sequence<int, j...>, Fn&& fn) noexcept {
-  (fn.template operator()<j>(), ...);
+// fn<0>() .. fn<n - 1>(), unrolled: registers cannot be indexed.
+template <int n, class Fn>
+inline void each(Fn&& fn) noexcept {
+  [&]<int... i>(std::integer_sequence<int, i...>) { (fn.template operator()<i>(), ...); }
+  (std::make_integer_sequence<int, n>{});
 }
 
 // --- scales of four outputs --------------------------------------------------------------------------------
@@ -155,14 +158,14 @@ inline float32x4_t add_group(float32x4_t sum, const Scales<Block>& s, const int8
   using Type = QType<Block>;
   int32x4_t p[kOuts];
   if constexpr (Type::kScales == 2) {
-    for (int c = 0; c < kOuts; ++c) p[c] = Dots::half(q[c].val[0], x.first);
+    each<kOuts>([&]<int c>() { p[c] = Dots::half(q[c].val[0], x.first); });
     const int32x4_t first = vsubq_s32(add_across(p), vdupq_n_s32(Type::kCentre * xsum[0]));
-    for (int c = 0; c < kOuts; ++c) p[c] = Dots::half(q[c].val[1], x.second);
+    each<kOuts>([&]<int c>() { p[c] = Dots::half(q[c].val[1], x.second); });
     const int32x4_t second = vsubq_s32(add_across(p), vdupq_n_s32(Type::kCentre * xsum[1]));
     sum = vfmaq_f32(sum, vcvtq_f32_s32(first), vmulq_n_f32(s.template scale<2 * j>(), xd));
     return vfmaq_f32(sum, vcvtq_f32_s32(second), vmulq_n_f32(s.template scale<2 * j + 1>(), xd));
   } else {
-    for (int c = 0; c < kOuts; ++c) p[c] = Dots::template whole<Type::kBits>(q[c], x);
+    each<kOuts>([&]<int c>() { p[c] = Dots::template whole<Type::kBits>(q[c], x); });
     int32x4_t dot = add_across(p);
     if constexpr (Type::kCentre != 0) dot = vsubq_s32(dot, vdupq_n_s32(Type::kCentre * (xsum[0] + xsum[1])));
     sum = vfmaq_f32(sum, vcvtq_f32_s32(dot), vmulq_n_f32(s.template scale<j>(), xd));
@@ -176,7 +179,8 @@ inline float32x4_t add_group(float32x4_t sum, const Scales<Block>& s, const int8
 
 // --- products ----------------------------------------------------------------------------------------------
 
-// Weights that one tile reads lie one after the other, so what comes next is the tile after it.
+// The four rows of a tile lie one behind the other, and so does the next tile, which is fetched meanwhile: line
+// by line in the order of memory, whatever the order of reading, because that is what memory is fast at.
 template <class Dots, class Block, int rows>
 inline void tile(const Matmul& t, int row, Rows w, float32x4_t (&sums)[rows]) noexcept {
   constexpr int kGroups = QType<Block>::kGroups;
@@ -184,24 +188,23 @@ inline void tile(const Matmul& t, int row, Rows w, float32x4_t (&sums)[rows]) no
   const std::ptrdiff_t first_group = static_cast<std::ptrdiff_t>(row) * n_groups;
   const std::ptrdiff_t ahead = kOuts * static_cast<std::ptrdiff_t>(t.w_row_bytes);
   for (float32x4_t& sum : sums) sum = vdupq_n_f32(0.0f);
-  std::ptrdiff_t at = 0;
+  std::ptrdiff_t at = 0, fetched = 0;
   for (int block = 0; block < n_groups; block += kGroups, at += static_cast<std::ptrdiff_t>(sizeof(Block))) {
     const Scales<Block> scales(w, at);
     if constexpr (rows == 1)
-      for (int c = 0; c < kOuts; ++c)
-        for (int line = 0; line < static_cast<int>(sizeof(Block)); line += 64)
-          __builtin_prefetch(w[c] + at + ahead + line);
-    each(std::make_integer_sequence<int, kGroups>{}, [&]<int j>() {
+      for (; fetched < kOuts * (at + static_cast<std::ptrdiff_t>(sizeof(Block))); fetched += kLine)
+        __builtin_prefetch(w[0] + ahead + fetched);
+    each<kGroups>([&]<int j>() {
       int8x16x2_t q[kOuts];
-      for (int c = 0; c < kOuts; ++c) {
+      each<kOuts>([&]<int c>() {
         const uint8x16x2_t bits = quants(reinterpret_cast<const Block*>(w[c] + at), j);
         q[c] = {{vreinterpretq_s8_u8(bits.val[0]), vreinterpretq_s8_u8(bits.val[1])}};
-      }
-      for (int r = 0; r < rows; ++r) {
+      });
+      each<rows>([&]<int r>() {
         const std::ptrdiff_t g = first_group + r * n_groups + block + j;
         const Activations x = {vld1q_s8(t.xq + g * kQ8Group), vld1q_s8(t.xq + g * kQ8Group + 16)};
         sums[r] = add_group<Dots, Block, j>(sums[r], scales, q, x, t.xd[g], t.xsum + 2 * g);
-      }
+      });
     });
   }
 }

@@ -11,12 +11,10 @@ struct DotprodDots {
   }
 };
 
-void matmul_q8_0(const Matmul& t) noexcept { matmul<DotprodDots, QBlockQ8_0>(t); }
-
 }  // namespace
 
 void install_quants_neon_dotprod(Kernels& k) noexcept {
-  k.matmul_q8_0 = matmul_q8_0;
+  k.matmul_q8_0 = matmul<DotprodDots, QBlockQ8_0>;
   k.matmul_quants = matmul_quants<DotprodDots>;
 }
 

@@ -30,9 +30,9 @@ struct Half {
   std::string (*read)(const gguf::File& file);
 };
 const Half kHalves[] = {
-    {"text", test::tiny_text,
+    {"text", test::tiny_text<>,
      [](const gguf::File& file) { return verdict(read_text_weights(file, read_text_config(file).value())); }},
-    {"vision", test::tiny_vision,
+    {"vision", test::tiny_vision<>,
      [](const gguf::File& file) {
        return verdict(read_vision_weights(file, read_vision_config(file).value()));
      }},
@@ -63,7 +63,8 @@ bool is_matrix(const GgufWriter::Tensor& tensor) { return tensor.ne.size() > 1; 
 bool is_kernel(const GgufWriter::Tensor& tensor) { return tensor.ne.size() == 4; }
 
 TEST(Weights, a_tiny_pair_is_accepted_in_every_type) {
-  for (const DType type : {DType::f32, DType::f16, DType::q8_0})
+  for (const DType type : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1,
+                           DType::q5_0, DType::q5_1, DType::iq4_nl})
     for (const Half& half : kHalves) EXPECT_EQ(verdict_of(half, half.make(type)), "accepted") << half.name;
 }
 
