@@ -396,14 +396,41 @@ Bytes mutate_head(const Bytes& whole, test::Numbers& numbers) {
 }
 
 TEST_F(Pair, mutated_ones_run_or_are_refused) {
-  const Bytes text = test::tiny_text(DType::q8_0).bytes(), vision = test::tiny_vision(DType::f16).bytes();
+  std::vector<Bytes> texts, visions;
+  for (const DType type : {DType::q8_0, DType::q4_0, DType::q5_1, DType::bf16}) {
+    texts.push_back(test::tiny_text(type).bytes());
+    visions.push_back(test::tiny_vision(type).bytes());
+  }
   int n_alive = 0;
   for (std::uint32_t seed = 0; seed < 400; ++seed) {
     SCOPED_TRACE(seed);
     test::Numbers numbers(seed);
-    n_alive += lives(options(mutate_head(text, numbers), mutate_head(vision, numbers))) ? 1 : 0;
+    const std::size_t kind = seed % texts.size();
+    n_alive += lives(options(mutate_head(texts[kind], numbers), mutate_head(visions[kind], numbers))) ? 1 : 0;
   }
   EXPECT_GT(n_alive, 20);
+}
+
+// Scales may be infinite or no numbers: nothing but the answer is wrong then.
+TEST_F(Pair, any_bits_are_weights) {
+  using Make = GgufWriter (*)(DType type);
+  const Make narrow[] = {test::tiny_text<>, test::tiny_vision<>};
+  const Make wide[] = {test::tiny_text<test::WideShape>, test::tiny_vision<test::WideShape>};
+  for (const DType type : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1,
+                           DType::q5_0, DType::q5_1, DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl}) {
+    SCOPED_TRACE(dtype_info(type).name);
+    test::Numbers numbers(static_cast<std::uint32_t>(type));
+    Bytes files[2];
+    for (std::size_t half = 0; half < 2; ++half) {
+      GgufWriter w = (dtype_info(type).weights == 256 ? wide : narrow)[half](type);
+      const Bytes honest = w.bytes();
+      const gguf::File file = gguf::File::parse(honest, "file").value();
+      for (const gguf::TensorInfo& tensor : file.tensors())
+        for (std::byte& b : w.tensor(tensor.name).data) b = static_cast<std::byte>(numbers.byte());
+      files[half] = w.bytes();
+    }
+    EXPECT_TRUE(lives(options(files[0], files[1])));
+  }
 }
 
 }  // namespace
