@@ -109,26 +109,13 @@ Status Runtime::size_up() {
              Tokenizer::build(model_->file(),
                               std::span(heap).subspan((Arena::kAlignment - misaligned) % Arena::kAlignment,
                                                       tokenizer_bytes)));
-  int n_question = 0;
-  if (model_->has_vision) {
-    const int n_image = model_->vision_config.n_image_tokens();
-    std::vector<TokenId> scratch(4096);
-    std::vector<PromptToken> out(static_cast<std::size_t>(n_image) + 4096);
-    SHRIKE_TRY(const Prompt prompt, Prompt::make(model_->file(), tokenizer, c, n_image, scratch));
-    n_opening_ = prompt.opening(out);
-    n_frame_ = prompt.frame(Prompt::kSecondsMax, 0, out);
-    plan_.tokens_per_frame = prompt.frame(0.0, 0, out);
-    n_question = prompt.question("", out);
-    if (n_opening_ < 0)
-      return model_->file().error(Code::malformed, "the opening words are too long", "shrike.prompt.intro");
-    SHRIKE_CHECK(n_frame_ > 0 && n_question > 0, n_frame_, n_question);
-  }
+  if (model_->has_vision) SHRIKE_TRY_VOID(size_up_prompt(tokenizer));
 
   shape_.n_layers = c.n_layers;
   shape_.n_kv_heads = c.n_kv_heads;
   shape_.head_dim = c.head_dim;
   shape_.n_ctx = options_.context_max > 0 ? std::min(options_.context_max, c.n_ctx) : c.n_ctx;
-  shape_.reserve = n_question + options_.question_tokens_max + options_.answer_tokens_max;
+  shape_.reserve = n_around_ + options_.question_tokens_max + options_.answer_tokens_max;
   shape_.group = c.group();
   shape_.serve(policy_);
   evidence_needs_ = policy_.needs & kv::kNeedEvidence;
@@ -147,6 +134,57 @@ Status Runtime::size_up() {
   return ok();
 }
 
+Prompt::Options Runtime::prompt_options() const noexcept {
+  return {model_->vision_config.n_image_tokens(), format_, options_.pictures};
+}
+
+Status Runtime::size_up_prompt(const Tokenizer& tokenizer) {
+  const gguf::File& file = model_->file();
+  format_ = &recognised_format(file, tokenizer, model_->vision_config.projector);
+  if (!options_.chat_format.empty()) {
+    SHRIKE_TRY(format_, chat_format(options_.chat_format));
+  }
+  std::vector<TokenId> scratch(4096);
+  SHRIKE_TRY(const Prompt prompt,
+             Prompt::make(file, tokenizer, model_->text_config, prompt_options(), scratch));
+  SHRIKE_TRY_VOID(size_up_tiles(prompt));
+
+  const int n_image = model_->vision_config.n_image_tokens();
+  std::vector<PromptToken> out(
+      static_cast<std::size_t>(tiles_.n_tiles_max) * static_cast<std::size_t>(n_image + 64) + 4096);
+  n_opening_ = prompt.opening(out);
+  n_around_ = prompt.question("", out, true);
+  if (n_opening_ < 0)
+    return file.error(Code::malformed, "the opening words are too long", "shrike.prompt.intro");
+  const int across = tiles_.across_max;
+  for (int rows = 0; rows <= across; ++rows)
+    for (int columns = rows > 0 ? 1 : 0; columns <= (rows > 0 ? across : 0); ++columns) {
+      const TileGrid grid{rows, columns};
+      if (grid.n_tiles() > tiles_.n_tiles_max || grid.rows * grid.columns == 1) continue;
+      n_frame_ = std::max(n_frame_, prompt.frame(Prompt::kSecondsMax, 0, out, grid, true));
+      plan_.tokens_per_frame = std::max(plan_.tokens_per_frame, prompt.frame(0.0, 0, out, grid));
+    }
+  if (n_around_ <= 0)
+    return file.error(Code::unsupported, "the vocabulary spells none of the words around a question",
+                      "tokenizer.ggml.tokens");
+  SHRIKE_CHECK(n_frame_ > 0, n_frame_);
+  return ok();
+}
+
+// Tiles are as many as the model was made for, the vocabulary has marks for and the options ask for.
+Status Runtime::size_up_tiles(const Prompt& prompt) {
+  const VisionConfig& v = model_->vision_config;
+  const int wanted = options_.image_tokens_max, n_image = v.n_image_tokens();
+  if (wanted > 0 && wanted < n_image)
+    return Error{Code::usage, "too small for one tile", "--image-max-tokens", wanted, n_image};
+  const int across = std::min(tiles_across(v.image_size, v.longest_edge), prompt.tiles_across_max());
+  tiles_ = {v.image_size, v.longest_edge, across,
+            wanted == 0 ? 1 : std::min(wanted / n_image, across * across + 1)};
+  return ok();
+}
+
+TileGrid Runtime::tiles_for(int width, int height) const noexcept { return tiles_of(width, height, tiles_); }
+
 // Runs twice, measuring and taking; see Arena.
 Status Runtime::lay_out(Arena& arena) {
   const TextConfig& c = model_->text_config;
@@ -160,7 +198,7 @@ Status Runtime::lay_out(Arena& arena) {
   if (!arena.measures()) {
     SHRIKE_TRY(tokenizer_, Tokenizer::build(model_->file(), {tokenizer_memory, tokenizer_bytes}));
     if (model_->has_vision) {
-      SHRIKE_TRY(prompt_, Prompt::make(model_->file(), tokenizer_, c, n_image, {scratch, n_prompt}));
+      SHRIKE_TRY(prompt_, Prompt::make(model_->file(), tokenizer_, c, prompt_options(), {scratch, n_prompt}));
     }
   }
 
@@ -176,7 +214,8 @@ Status Runtime::lay_out(Arena& arena) {
     vision_encoder_.lay_out(arena, compute_);
     projector_.lay_out(arena);
     image_rows_ =
-        arena.take<float>("vision", static_cast<std::size_t>(n_image) * static_cast<std::size_t>(c.dim));
+        arena.take<float>("vision", static_cast<std::size_t>(tiles_.n_tiles_max) *
+                                        static_cast<std::size_t>(n_image) * static_cast<std::size_t>(c.dim));
     n_rows = std::max(n_rows, v.n_patches());
     n_in = std::max({n_in, v.dim, v.n_ff, v.patch_numbers()});
     // The projector's rows are few but long: shuffle^2 * dim numbers for each shuffle^2 patches.
@@ -228,10 +267,14 @@ ImageInput Runtime::image_input() noexcept {
   return input;
 }
 
-const float* Runtime::encode_image() noexcept {
+const float* Runtime::encode_image(int tile) noexcept {
   SHRIKE_CHECK(model_->has_vision);
-  projector_.project(compute_, vision_encoder_.encode(compute_), image_rows_);
-  return image_rows_;
+  SHRIKE_CHECK(tile >= 0 && tile < tiles_.n_tiles_max, tile, tiles_.n_tiles_max);
+  const std::ptrdiff_t numbers =
+      std::ptrdiff_t{model_->vision_config.n_image_tokens()} * model_->text_config.dim;
+  float* rows = image_rows_ + tile * numbers;
+  projector_.project(compute_, vision_encoder_.encode(compute_), rows);
+  return rows;
 }
 
 std::byte* Runtime::guest_memory(std::string_view name) noexcept {
@@ -299,7 +342,8 @@ void Runtime::make_plan(const Arena& measured) {
     if (section == "text") return "tokenizer tables, prompt buffers, times of the frames held";
     if (section == "vision")
       return n(model_->vision_config.n_patches()) + " patches through " + n(model_->vision_config.dim) +
-             " wide layers";
+             " wide layers" +
+             (tiles_.n_tiles_max > 1 ? ", rows of " + n(tiles_.n_tiles_max) + " tiles" : std::string());
     if (section == "evidence")
       return "what attention shows of " + n(shape_.slots_max()) + " slots, for the policy";
     if (section == "int8 activations") return "one chunk, for products with quantised weights";

@@ -24,6 +24,9 @@ packages_cross=(
 # What training the demo model needs: arithmetic, gradients, and pictures as files have them.
 packages_train=(python3-numpy python3-torch python3-pil)
 
+# What fuzzing needs: clang with its run-time libraries.
+packages_fuzz=(clang libclang-rt-dev)
+
 # What working on Shrike itself is pleasant with.
 packages_dev=(clang-format valgrind shellcheck)
 

@@ -1,8 +1,9 @@
 #!/bin/bash
-# setup.sh [--cross] [--train] [--dev]: installs what Shrike is built with, on Debian 12 and its kin.
+# setup.sh [--cross] [--train] [--fuzz] [--dev]: installs what Shrike is built with, on Debian 12 and its kin.
 #
 #   --cross   also the 64-bit ARM compiler, an emulator for its tests, and the sysroot
 #   --train   also PyTorch, for training the demo model
+#   --fuzz    also clang, for the fuzzers
 #   --dev     also the tools for working on Shrike itself
 #
 # Touches nothing when all is there, so it can be run before every build.
@@ -19,8 +20,9 @@ for option in "$@"; do
   case $option in
     --cross) cross=1 wanted+=("${packages_cross[@]}") ;;
     --train) wanted+=("${packages_train[@]}") ;;
+    --fuzz) wanted+=("${packages_fuzz[@]}") ;;
     --dev) wanted+=("${packages_dev[@]}") ;;
-    *) die "unknown option '$option'; there are --cross, --train and --dev" ;;
+    *) die "unknown option '$option'; there are --cross, --train, --fuzz and --dev" ;;
   esac
 done
 

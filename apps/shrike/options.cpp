@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <string_view>
 
 #include "apps/shrike/units.hpp"
@@ -29,8 +30,19 @@ void add_model_options(CLI::App& app, ModelArguments& a) {
   app.add_option("-n,--predict", a.predict, "Tokens that an answer may have")->capture_default_str();
   app.add_option("--question-tokens", a.question_tokens, "Tokens that a question may have")
       ->capture_default_str();
-  app.add_option("--filter", a.filter, "How frames are resized: bilinear, bicubic, lanczos")
+  add_picture_options(app, a);
+}
+
+void add_picture_options(CLI::App& app, ModelArguments& a) {
+  app.add_option("--filter", a.filter, "How pictures are resized: bilinear, bicubic, lanczos")
       ->capture_default_str();
+  app.add_option(
+      "--chat-format", a.chat_format,
+      "The words around pictures and questions, smolvlm2, chatml ... (default: as the files show)");
+  app.add_option(
+         "--image-max-tokens", a.image_tokens_max,
+         "Most image tokens of a picture, in tiles (default: one tile for a frame, all for a picture)")
+      ->check(CLI::Range(1, 1 << 24));
 }
 
 void add_kv_options(CLI::App& app, ModelArguments& a) {
@@ -109,6 +121,11 @@ Result<SessionOptions> session_options(const ModelArguments& a) {
   o.answer_tokens_max = a.predict;
   o.question_tokens_max = a.question_tokens;
   o.mlock = a.mlock;
+  o.chat_format = a.chat_format;
+  o.pictures = a.pictures;
+  o.image_tokens_max = a.image_tokens_max > 0 ? a.image_tokens_max
+                       : a.pictures           ? std::numeric_limits<int>::max()
+                                              : 0;
   return o;
 }
 

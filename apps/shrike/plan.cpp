@@ -28,9 +28,9 @@ Run add_plan(CLI::App& app) {
     Result<SessionOptions> options = session_options(a->model);
     if (!options) return fail(options.error());
     if (const Result<Filter> filter = filter_option(a->model); !filter) return fail(filter.error());
-    const Result<int> side = image_side(options->mmproj_path);
-    if (!side) return fail(side.error());
-    options->guests = stream_guests(*from, *side, *filter_option(a->model));
+    const Result<ImageShape> image = image_shape(*options);
+    if (!image) return fail(image.error());
+    options->guests = stream_guests(*from, *image, *filter_option(a->model));
     const Result<Plan> plan = Session::plan(*options);
     if (!plan) return fail(plan.error());
     if (a->json)

@@ -26,7 +26,8 @@ TEST_F(Info, tells_what_the_shipped_files_are) {
   EXPECT_EQ(f.err, "");
   for (const char* text :
        {"perch-f16.gguf\n", "mmproj-perch-f16.gguf\n", "general.architecture   llama",
-        "general.architecture   clip", "7,327,360", "tokens_per_image", "kv_bytes_per_token"})
+        "general.architecture   clip", "7,327,360", "tokens_per_image", "kv_bytes_per_token",
+        "chat_format            shrike\n", " tensors, ", "<end_of_utterance>"})
     EXPECT_THAT(f.out, HasSubstr(text));
 }
 
@@ -52,11 +53,14 @@ TEST_F(Info, json_is_one_object_a_file) {
                          "parameters", "model", "keys", "tensor_list"});
     EXPECT_TRUE(object["model"]["runs"].get<bool>());
     EXPECT_EQ(object["tensors"], object["tensor_list"].size());
+    std::int64_t summed = 0;
+    for (const auto& [type, sum] : object["types"].items()) summed += sum["bytes"].get<std::int64_t>();
     std::int64_t bytes = 0;
     for (const Json& tensor : object["tensor_list"]) {
       expect_keys(tensor, {"name", "type", "shape", "bytes"});
       bytes += tensor["bytes"].get<std::int64_t>();
     }
+    EXPECT_EQ(bytes, summed);
     EXPECT_LT(bytes, object["bytes"].get<std::int64_t>());
     EXPECT_GT(bytes, object["bytes"].get<std::int64_t>() * 9 / 10);
   }
