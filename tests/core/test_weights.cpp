@@ -329,7 +329,7 @@ TEST_F(Pair, without_the_marks_of_its_prompt_is_refused) {
     if (token == "<global-img>") token = "<global-pic>";
   vocabulary.write(text);
   const SessionOptions o = options(text.bytes(), test::tiny_vision().bytes());
-  EXPECT_EQ(verdict(Session::plan(o)), "unsupported | the vocabulary lacks a mark of the SmolVLM prompt | " +
+  EXPECT_EQ(verdict(Session::plan(o)), "unsupported | the vocabulary lacks a mark of the chat format | " +
                                            o.model_path + ": <global-img>");
 }
 
