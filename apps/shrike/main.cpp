@@ -24,6 +24,7 @@ constexpr const char* kOverview =
   shrike watch -s /dev/video0 --ask "Is anyone at the door?" --every 5s --kv-budget 4MiB
   shrike ask -s clip.mp4 "What was the first thing you saw?"
   shrike eval --policies all --budgets 50,28,10,5      accuracy against KV memory, policy by policy
+  shrike bench                                         how fast, next to what this machine could do at best
   shrike plan -m model.gguf --mmproj mmproj.gguf       the memory table, before anything is loaded
   shrike info model.gguf                               what a model file holds
 )";
@@ -81,6 +82,7 @@ int run(int argc, char** argv) {
               {"watch", "Watch a camera or a file and answer standing questions", add_watch},
               {"ask", "One question about pictures or a clip", add_ask},
               {"eval", "Answers' accuracy for KV policies and budgets, on streams made for it", add_eval},
+              {"bench", "How fast a model runs here, next to what the machine can do", add_bench},
               {"plan", "The memory table", add_plan},
               {"info", "What a model file holds", add_info},
               {"trace", "Tokens, embeddings and logits as .npy, to compare with another runtime", add_trace}};

@@ -68,6 +68,8 @@ Kernels kernels_for(Isa isa) noexcept {
   install_attention_scalar(k);
   install_rows_scalar(k);
   install_image_scalar(k);
+  install_peak_scalar(k);
+  install_panel_scalar(k);
 #if SHRIKE_HAVE_AVX2
   if (isa == Isa::avx2) {
     install_norm_avx2(k);
@@ -78,6 +80,8 @@ Kernels kernels_for(Isa isa) noexcept {
     install_attention_avx2(k);
     install_rows_avx2(k);
     install_image_avx2(k);
+    install_peak_avx2(k);
+    install_panel_avx2(k);
   }
 #endif
 #if SHRIKE_HAVE_NEON
@@ -90,6 +94,7 @@ Kernels kernels_for(Isa isa) noexcept {
     install_attention_neon(k);
     install_rows_neon(k);
     install_image_neon(k);
+    install_peak_neon(k);
   }
 #endif
   return k;

@@ -13,6 +13,8 @@ void install_dot_scalar(Kernels& k) noexcept;
 void install_attention_scalar(Kernels& k) noexcept;
 void install_rows_scalar(Kernels& k) noexcept;
 void install_image_scalar(Kernels& k) noexcept;
+void install_peak_scalar(Kernels& k) noexcept;
+void install_panel_scalar(Kernels& k) noexcept;
 
 void install_norm_avx2(Kernels& k) noexcept;
 void install_act_avx2(Kernels& k) noexcept;
@@ -22,6 +24,8 @@ void install_dot_avx2(Kernels& k) noexcept;
 void install_attention_avx2(Kernels& k) noexcept;
 void install_rows_avx2(Kernels& k) noexcept;
 void install_image_avx2(Kernels& k) noexcept;
+void install_peak_avx2(Kernels& k) noexcept;
+void install_panel_avx2(Kernels& k) noexcept;
 
 void install_norm_neon(Kernels& k) noexcept;
 void install_act_neon(Kernels& k) noexcept;
@@ -31,5 +35,6 @@ void install_dot_neon(Kernels& k) noexcept;
 void install_attention_neon(Kernels& k) noexcept;
 void install_rows_neon(Kernels& k) noexcept;
 void install_image_neon(Kernels& k) noexcept;
+void install_peak_neon(Kernels& k) noexcept;
 
 }  // namespace shrike
