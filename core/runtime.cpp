@@ -11,7 +11,7 @@ namespace shrike {
 namespace {
 
 constexpr std::size_t kKvBudgetDefault = 4u << 20;
-constexpr int kChunkMin = 64;  // rows: below that a product is bound by its weights
+constexpr int kChunkMin = 128;  // rows: with fewer, unpacking the weights is a good part of a product
 // What a process of ours holds beside its arena: libc, the directory of the model's keys and tensors, touched
 // stacks.
 constexpr std::size_t kProcessBytes = 4u << 20;

@@ -21,7 +21,7 @@ void Decoder::lay_out(Arena& arena, const Compute& compute, const kv::Memory::Sh
   up_ = floats(c.n_ff);
   row_class_ = arena.take<kv::Modality>("chunk", static_cast<std::size_t>(n_chunk_max));
   logits_ = arena.take<float>("logits", static_cast<std::size_t>(c.n_vocab));
-  attention_.lay_out(arena, shape, c.group(), n_chunk_max, compute.threads.count(), needs);
+  attention_.lay_out(arena, compute.kernels, shape, c.group(), n_chunk_max, compute.threads.count(), needs);
 }
 
 void Decoder::prefill(const Compute& compute, kv::Memory& memory, std::span<const kv::TokenFacts> tokens,

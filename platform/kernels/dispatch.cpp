@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <iterator>
 
 #include "platform/kernels/install.hpp"
 #include "platform/kernels/kernels.hpp"
@@ -10,15 +11,19 @@ struct Name {
   Isa isa;
   const char* text;
 };
-constexpr Name kNames[] = {{Isa::scalar, "scalar"}, {Isa::avx2, "avx2"}, {Isa::neon, "neon"}};
+constexpr Name kNames[] = {
+    {Isa::scalar, "scalar"}, {Isa::avx2, "avx2"}, {Isa::avx512, "avx512"}, {Isa::neon, "neon"}};
 
 // Built in and executable, best first; asked once.
 struct Runnable {
-  Isa isas[3];
+  Isa isas[std::size(kNames)];
   std::size_t n = 0;
 
   Runnable() noexcept {
     [[maybe_unused]] const CpuFeatures cpu = detect_cpu();
+#if SHRIKE_HAVE_AVX512
+    if (cpu.avx2 && cpu.avx512) isas[n++] = Isa::avx512;
+#endif
 #if SHRIKE_HAVE_AVX2
     if (cpu.avx2) isas[n++] = Isa::avx2;
 #endif
@@ -71,7 +76,7 @@ Kernels kernels_for(Isa isa) noexcept {
   install_peak_scalar(k);
   install_panel_scalar(k);
 #if SHRIKE_HAVE_AVX2
-  if (isa == Isa::avx2) {
+  if (isa == Isa::avx2 || isa == Isa::avx512) {
     install_norm_avx2(k);
     install_act_avx2(k);
     install_rope_avx2(k);
@@ -82,6 +87,12 @@ Kernels kernels_for(Isa isa) noexcept {
     install_image_avx2(k);
     install_peak_avx2(k);
     install_panel_avx2(k);
+  }
+#endif
+#if SHRIKE_HAVE_AVX512
+  if (isa == Isa::avx512) {
+    install_peak_avx512(k);
+    install_panel_avx512(k);
   }
 #endif
 #if SHRIKE_HAVE_NEON

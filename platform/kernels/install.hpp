@@ -27,6 +27,9 @@ void install_image_avx2(Kernels& k) noexcept;
 void install_peak_avx2(Kernels& k) noexcept;
 void install_panel_avx2(Kernels& k) noexcept;
 
+void install_peak_avx512(Kernels& k) noexcept;
+void install_panel_avx512(Kernels& k) noexcept;
+
 void install_norm_neon(Kernels& k) noexcept;
 void install_act_neon(Kernels& k) noexcept;
 void install_rope_neon(Kernels& k) noexcept;

@@ -10,7 +10,7 @@
 #include "platform/numeric.hpp"
 
 // The kernel table: one row and one contract per kernel. A set (`scalar`, `avx2`, `neon`) is its parent with
-// better rows, so a missing variant is slower, never wrong. The table is chosen once, at start, and passed
+// better rows (avx512 is avx2's child), so a missing variant is slower, never wrong. The table is chosen once, at start, and passed
 // down.
 //
 // Common to all rows
@@ -22,7 +22,7 @@
 //             summed)
 namespace shrike {
 
-enum class Isa : std::uint8_t { scalar, avx2, neon };
+enum class Isa : std::uint8_t { scalar, avx2, avx512, neon };
 
 inline constexpr int kQ8Group = 32;  // numbers that share one scale in q8_0, weights and activations alike
 
@@ -134,10 +134,11 @@ struct PanelTask {
 struct PanelKernels {
   PanelForm form;
   bool fast = false;  // faster than products over the weights as they lie, with kernels of floats
+  // row may begin at x or before it.
   void (*pack_row)(std::byte* row, const float* x, int n_in) noexcept;
   // One block: n <= depth numbers of each of n_outs <= outs outputs. Weights [n_outs][n], stride numbers apart ...
   void (*pack_outs)(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept;
-  // ... or turned, [n][n_outs].
+  // ... or turned, [n][n_outs]; of `wide` only.
   void (*pack_columns)(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept;
   void (*multiply)(const PanelTask& task) noexcept;
 };
@@ -194,8 +195,8 @@ struct Kernels {
                        int v_stride, int n_keys, int head_dim) noexcept;
   void (*attn_mix_f32)(float* out, int out_stride, const float* p, int p_stride, int n_q, const float* v,
                        int v_stride, int n_keys, int head_dim) noexcept;
-  // row = softmax(row), n >= 1; finite scores
-  void (*softmax)(float* row, int n) noexcept;  // 1e-6 relative
+  // row = softmax(row), n >= 1; finite scores. Returns ln sum e^s.
+  float (*softmax)(float* row, int n) noexcept;  // 1e-6 relative
   // The same, and what the row shows. modality [n]: 0 text, 1 image. Costs additions, no second exponential.
   void (*softmax_evidence)(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept;
   // mass[j] += sum over rows of p[r][j], rows in ascending order (exact: plain additions)

@@ -12,6 +12,7 @@ double peak_f32(int rounds) noexcept {
   for (__m256& sum : sums) sum = _mm256_setzero_ps();
   const __m256 a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(0.001f);
   for (int i = 0; i < rounds; ++i)
+#pragma GCC unroll 12
     for (__m256& sum : sums) {
       sum = _mm256_fmadd_ps(sum, a, b);
       asm volatile("" : "+x"(sum));
@@ -26,6 +27,7 @@ double peak_int8(int rounds) noexcept {
   __m256i a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(-5), ones = _mm256_set1_epi16(1);
   for (int i = 0; i < rounds; ++i) {
     asm volatile("" : "+x"(a), "+x"(b), "+x"(ones));
+#pragma GCC unroll 12
     for (__m256i& sum : sums) {
       __m256i pairs = _mm256_maddubs_epi16(a, b);
       asm volatile("" : "+x"(pairs));

@@ -12,6 +12,7 @@ double peak_f32(int rounds) noexcept {
   for (float32x4_t& sum : sums) sum = vdupq_n_f32(0.0f);
   const float32x4_t a = vdupq_n_f32(0.999f), b = vdupq_n_f32(0.001f);
   for (int i = 0; i < rounds; ++i)
+#pragma GCC unroll 12
     for (float32x4_t& sum : sums) {
       sum = vfmaq_f32(sum, a, b);
       asm volatile("" : "+w"(sum));
@@ -26,6 +27,7 @@ double peak_int8(int rounds) noexcept {
   int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(-5);
   for (int i = 0; i < rounds; ++i) {
     asm volatile("" : "+w"(a), "+w"(b));
+#pragma GCC unroll 12
     for (int32x4_t& sum : sums) {
       int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(b));
       int16x8_t high = vmull_high_s8(a, b);

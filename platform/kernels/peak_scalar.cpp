@@ -11,6 +11,7 @@ double peak_f32(int rounds) noexcept {
   float a = 0.999f, b = 0.001f;
   asm volatile("" : "+m"(a), "+m"(b));
   for (int i = 0; i < rounds; ++i)
+#pragma GCC unroll 12
     for (float& sum : sums) {
       sum = sum * a + b;
       asm volatile("" : "+m"(sum));
@@ -23,6 +24,7 @@ double peak_int8(int rounds) noexcept {
   std::int8_t a = 3, b = 5;
   asm volatile("" : "+m"(a), "+m"(b));
   for (int i = 0; i < rounds; ++i)
+#pragma GCC unroll 12
     for (int& sum : sums) {
       sum += a * b;
       asm volatile("" : "+m"(sum));
