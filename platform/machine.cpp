@@ -6,7 +6,6 @@
 #include <cstring>
 #include <vector>
 
-#include "platform/clock.hpp"
 #include "platform/kernels/kernels.hpp"
 
 namespace shrike {
@@ -15,19 +14,21 @@ namespace {
 constexpr std::size_t kBufferBytes = std::size_t{256} << 20;
 constexpr int kRounds = 500'000, kRepetitions = 9;
 
-// The best rate at which all threads together do `body(thread's share)`, which tells how much it did.
+// The best rate at which all threads together do `body(thread's share)`, which tells how much it did. By each
+// thread's own processor time, so that a machine with other work on it has the limits that it has without.
 template <class Body>
 double best_rate(Threads& threads, Body body) {
   double best = 0;
-  std::vector<double> done(static_cast<std::size_t>(threads.count()));
+  std::vector<double> rates(static_cast<std::size_t>(threads.count()));
   for (int i = 0; i < kRepetitions; ++i) {
-    const std::int64_t start = monotonic_ns();
-    threads.parallel_for(threads.count(),
-                         [&](int task, int) { done[static_cast<std::size_t>(task)] = body(task); });
-    const double seconds = static_cast<double>(monotonic_ns() - start) * 1e-9;
+    threads.parallel_for(threads.count(), [&](int task, int) {
+      const double start = thread_seconds();
+      const double done = body(task);
+      rates[static_cast<std::size_t>(task)] = done / (thread_seconds() - start);
+    });
     double sum = 0;
-    for (const double each : done) sum += each;
-    best = std::max(best, sum / seconds);
+    for (const double rate : rates) sum += rate;
+    best = std::max(best, sum);
   }
   return best;
 }

@@ -29,8 +29,8 @@ constexpr const char* kOverview =
   shrike info model.gguf                               what a model file holds
 )";
 constexpr const char* kFooter = R"(
-Every option has a twin in the environment: --kv-budget is SHRIKE_ARG_KV_BUDGET. SHRIKE_ISA=scalar|avx2|avx512|neon chooses the
-kernels. Answers and data go to stdout, everything else to stderr.
+Every option has a twin in the environment: --kv-budget is SHRIKE_ARG_KV_BUDGET. SHRIKE_ISA=scalar|avx2|avx512|neon
+chooses the kernels. Answers and data go to stdout, everything else to stderr.
 
 Exit codes are those of sysexits.h: 64 wrong usage, 65 bad model or data, 66 no such input, 69 camera unavailable,
 71 no memory, 74 read or write error, 77 not permitted, 78 the plan does not fit; 130 after Ctrl-C, 143 after

@@ -9,9 +9,9 @@
 #include "platform/cpu.hpp"
 #include "platform/numeric.hpp"
 
-// The kernel table: one row and one contract per kernel. A set (`scalar`, `avx2`, `neon`) is its parent with
-// better rows (avx512 is avx2's child), so a missing variant is slower, never wrong. The table is chosen once, at start, and passed
-// down.
+// The kernel table: one row and one contract per kernel. A set (`scalar`, `avx2`, `avx512`, `neon`) is its parent
+// with better rows (avx512 is a child of avx2), so a missing variant is slower, never wrong. The table is chosen
+// once, at start, and passed down.
 //
 // Common to all rows
 //   pointers  need only the alignment of their element type; rows are faster on 64-byte boundaries
