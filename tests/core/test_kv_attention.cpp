@@ -1,6 +1,7 @@
 #include "core/kv/attention.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <cmath>
 
@@ -87,7 +88,9 @@ Oracle oracle(const Fixture& f, int layer, const std::vector<float>& q, int n_ro
   return o;
 }
 
-// What outputs of about 1 may be off by: rows that go over panels are products of integers of 13 bits.
+// What outputs of about 1 may be off by. Rows that go over panels are products of integers of 13 bits: half a step
+// is 3 / 8190 where the largest number is 3, in eight and more products of a score, and a weight is off by as much
+// of itself as its score is.
 double tolerance(const Kernels& k, int n_rows) { return k.wide.fast && n_rows >= 16 ? 1e-3 : 2e-5; }
 
 void expect_obvious(const Kernels& k, const Codec& codec, int head_dim, int group, int n_rows) {
@@ -117,7 +120,7 @@ void expect_obvious(const Kernels& k, const Codec& codec, int head_dim, int grou
   for (int kv = 0; kv < 2; ++kv) {
     for (std::size_t j = 0; j < o.mass[static_cast<std::size_t>(kv)].size(); ++j)
       ASSERT_NEAR(mass[static_cast<std::size_t>(kv * f.shape.slots_max()) + j],
-                  o.mass[static_cast<std::size_t>(kv)][j], 1e-4);
+                  o.mass[static_cast<std::size_t>(kv)][j], std::max(1e-4, tolerance(k, n_rows)));
     for (int c = 0; c < 2; ++c) {
       EXPECT_NEAR(rows[static_cast<std::size_t>(2 * kv + c)].entropy, o.entropy[kv][c], 1e-3);
       for (int key_class = 0; key_class < 2; ++key_class)
