@@ -2,12 +2,11 @@
 // machine can do, measured in the same run. `bench_kernels --benchmark_filter=matmul` for some of them.
 #include <benchmark/benchmark.h>
 
-#include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
 
-#include "bench/machine.hpp"
+#include "bench/begin.hpp"
 #include "core/tensor.hpp"
 #include "platform/kernels/groups.hpp"
 #include "platform/kernels/kernels.hpp"
@@ -239,13 +238,8 @@ void register_vectors(const Kernels& k, const std::string& isa) {
 
 int main(int argc, char** argv) {
   using namespace shrike;
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 64;
-  bench::machine = bench::measure_machine();
-  std::fprintf(stderr, "one thread at best: reads %.1f GB/s, %.1f GFLOP/s in f32\n",
-               bench::machine.bytes_per_s * 1e-9, bench::machine.flop_per_s * 1e-9);
-  std::vector<Kernels> tables;
-  for (const Isa isa : runnable_isas()) tables.push_back(kernels_for(isa));
+  bench::machine = bench::begin(argc, argv);
+  const std::vector<Kernels> tables = bench::all_kernels();
   for (const Kernels& k : tables) {
     bench::register_products(k, isa_name(k.isa));
     bench::register_attention(k, isa_name(k.isa));

@@ -9,14 +9,13 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "bench/machine.hpp"
+#include "bench/begin.hpp"
 #include "core/arena.hpp"
 #include "core/kv/attention.hpp"
 #include "core/kv/catalogue.hpp"
@@ -135,7 +134,7 @@ class World {
   void lay_out(Arena& arena) {
     rope_.lay_out(arena, Memory::rope_positions(shape_.n_ctx), kHeadDim, 1e5f, kernels.rope_halves);
     memory.lay_out(arena, shape_, rope_, kernels);
-    attention.lay_out(arena, shape_, kGroup, kFrame, 1, needs_);
+    attention.lay_out(arena, kernels, shape_, kGroup, kFrame, 1, needs_);
   }
 
   Memory::Shape shape_;
@@ -348,13 +347,8 @@ void register_all(const std::vector<Kernels>& tables) {
 
 int main(int argc, char** argv) {
   using namespace shrike;
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 64;
-  bench::machine = bench::measure_machine();
-  std::fprintf(stderr, "one thread at best: reads %.1f GB/s, %.1f GFLOP/s in f32\n",
-               bench::machine.bytes_per_s * 1e-9, bench::machine.flop_per_s * 1e-9);
-  std::vector<Kernels> tables;
-  for (const Isa isa : runnable_isas()) tables.push_back(kernels_for(isa));
+  bench::machine = bench::begin(argc, argv);
+  const std::vector<Kernels> tables = bench::all_kernels();
   bench::kernels = tables.front();
   bench::register_all(tables);
   benchmark::RunSpecifiedBenchmarks();

@@ -11,7 +11,7 @@ namespace shrike {
 namespace {
 
 constexpr std::size_t kKvBudgetDefault = 4u << 20;
-constexpr int kChunkMin = 64;  // rows: below that a product is bound by its weights
+constexpr int kChunkMin = 128;  // rows: with fewer, unpacking the weights is a good part of a product
 // What a process of ours holds beside its arena: libc, the directory of the model's keys and tensors, touched
 // stacks.
 constexpr std::size_t kProcessBytes = 4u << 20;
@@ -45,7 +45,7 @@ Runtime::Runtime(std::unique_ptr<Model> model, const Kernels& kernels, int n_thr
     : model_(std::move(model)),
       kernels_(kernels),
       threads_(n_threads),
-      compute_{kernels_, threads_, {}},
+      compute_{kernels_, threads_, {}, {}},
       vision_encoder_(model_->vision_config, model_->vision_weights),
       projector_(model_->vision_config, model_->vision_weights),
       decoder_(model_->text_config, model_->text_weights) {}
@@ -207,8 +207,7 @@ Status Runtime::lay_out(Arena& arena) {
   memory_.lay_out(arena, shape_, rope_, kernels_);
   decoder_.lay_out(arena, compute_, shape_, n_chunk_, evidence_needs_);
   chunk_facts_ = arena.take<kv::TokenFacts>("chunk", static_cast<std::size_t>(n_chunk_));
-  int n_rows = n_chunk_;
-  int n_in = std::max({c.dim, c.n_ff, c.n_heads * c.head_dim});
+  std::vector<Compute::Size> products = {{n_chunk_, std::max({c.dim, c.n_ff, c.n_heads * c.head_dim})}};
   if (model_->has_vision) {
     const VisionConfig& v = model_->vision_config;
     vision_encoder_.lay_out(arena, compute_);
@@ -216,12 +215,10 @@ Status Runtime::lay_out(Arena& arena) {
     image_rows_ =
         arena.take<float>("vision", static_cast<std::size_t>(tiles_.n_tiles_max) *
                                         static_cast<std::size_t>(n_image) * static_cast<std::size_t>(c.dim));
-    n_rows = std::max(n_rows, v.n_patches());
-    n_in = std::max({n_in, v.dim, v.n_ff, v.patch_numbers()});
-    // The projector's rows are few but long: shuffle^2 * dim numbers for each shuffle^2 patches.
-    n_in = std::max(n_in, div_ceil(v.n_patches() * v.dim, n_rows));
+    products.push_back({v.n_patches(), std::max({v.dim, v.n_ff, v.patch_numbers()})});
+    products.push_back({n_image, v.shuffle * v.shuffle * v.dim});
   }
-  compute_.lay_out(arena, "int8 activations", n_rows, n_in);
+  compute_.lay_out(arena, "products", products);
   lay_out_evidence(arena);
   guest_memory_.clear();
   for (const SessionOptions::Guest& guest : options_.guests)
@@ -346,7 +343,8 @@ void Runtime::make_plan(const Arena& measured) {
              (tiles_.n_tiles_max > 1 ? ", rows of " + n(tiles_.n_tiles_max) + " tiles" : std::string());
     if (section == "evidence")
       return "what attention shows of " + n(shape_.slots_max()) + " slots, for the policy";
-    if (section == "int8 activations") return "one chunk, for products with quantised weights";
+    if (section == "products")
+      return "activations as integers, " + n(threads_.count()) + " threads x a panel of weights";
     return "";
   };
   for (const Arena::Section& section : measured.sections())

@@ -86,6 +86,7 @@ class Runtime {
   const Plan& plan() const noexcept { return plan_; }
   const SessionOptions& options() const noexcept { return options_; }
   const Arena& arena() const noexcept { return arena_; }
+  const Model& model() const noexcept { return *model_; }
   const TextConfig& text_config() const noexcept { return model_->text_config; }
   const VisionConfig* vision_config() const noexcept {
     return model_->has_vision ? &model_->vision_config : nullptr;

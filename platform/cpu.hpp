@@ -8,7 +8,7 @@ namespace shrike {
 // registers.
 struct CpuFeatures {
   bool avx2 = false;    // with fma and f16c
-  bool avx512 = false;  // f, cd, dq, bw, vl
+  bool avx512 = false;  // f, cd, dq, bw, vl, vnni
   bool neon = false;
   bool neon_dotprod = false;
   bool neon_fp16 = false;

@@ -7,20 +7,25 @@
 # written as fma, so that every compiler gives the same bits.
 set(SHRIKE_FLAGS_scalar "")
 set(SHRIKE_FLAGS_avx2 -mavx2 -mfma -mf16c)
+set(SHRIKE_FLAGS_avx512 ${SHRIKE_FLAGS_avx2} -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx512vnni)
 set(SHRIKE_FLAGS_neon "")
 set(SHRIKE_FLAGS_neon_dotprod -march=armv8.2-a+dotprod)
 
+# The families that a set improves; the others are its parent's.
+set(SHRIKE_FAMILIES_avx2 norm act rope convert dot quants attention rows image peak panel)
+set(SHRIKE_FAMILIES_avx512 peak panel)
+set(SHRIKE_FAMILIES_neon norm act rope convert dot quants attention rows image peak)
+set(SHRIKE_FAMILIES_neon_dotprod quants)
+
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set(SHRIKE_VECTOR_ISAS avx2)
+  set(SHRIKE_VECTOR_ISAS avx2 avx512)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
-  set(SHRIKE_VECTOR_ISAS neon)
-  set(SHRIKE_DOT_ISAS neon_dotprod)  # their parent with better integer dots
+  set(SHRIKE_VECTOR_ISAS neon neon_dotprod)
 else()
   set(SHRIKE_VECTOR_ISAS "")
 endif()
 if(NOT SHRIKE_SIMD)
   set(SHRIKE_VECTOR_ISAS "")
-  set(SHRIKE_DOT_ISAS "")
 endif()
 
 function(shrike_kernels isa)

@@ -10,6 +10,7 @@ packages_build=(
   zlib1g-dev                       # packs the pictures of `shrike eval`
   libgtest-dev libgmock-dev        # tests
   libbenchmark-dev                 # benchmarks of the kernels
+  libsimde-dev                     # tests of AVX-512 kernels where AVX-512 is missing
   # Cameras, streams and files: the capture process, nothing else. One package per module, because the whole
   # of OpenCV also brings a GUI.
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libopencv-videoio-dev

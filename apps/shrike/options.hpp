@@ -56,6 +56,7 @@ Run add_demo(CLI::App& app);
 Run add_watch(CLI::App& app);
 Run add_ask(CLI::App& app);
 Run add_eval(CLI::App& app);
+Run add_bench(CLI::App& app);
 Run add_plan(CLI::App& app);
 Run add_info(CLI::App& app);
 Run add_trace(CLI::App& app);

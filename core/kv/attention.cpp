@@ -9,25 +9,28 @@ namespace {
 
 // A panel's scores should stay in a core's L2 while values are read: 128 Ki floats are 512 KiB.
 constexpr int kPanelScores = 128 * 1024;
-constexpr int kPanelRowsMax = 8;
+constexpr int kPanelRowsMax = 16;
 
 }  // namespace
 
-void Attention::lay_out(Arena& arena, const Memory::Shape& shape, int group, int n_rows_max, int n_threads,
-                        Needs needs) noexcept {
+void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shape& shape, int group,
+                        int n_rows_max, int n_threads, Needs needs) noexcept {
   group_ = group;
   head_dim_ = shape.head_dim;
   columns_ = shape.slots_max();
-  panel_rows_ = std::clamp(kPanelScores / std::max(1, group * columns_), 1, kPanelRowsMax);
+  stride_ = kernels.wide.fast ? align_up(columns_, kernels.wide.form.depth) : columns_;
+  panel_rows_ = std::clamp(kPanelScores / std::max(1, group * stride_), 1, kPanelRowsMax);
   panels_max_ = div_ceil(n_rows_max, panel_rows_);
   const std::size_t panel = static_cast<std::size_t>(panel_rows_ * group);
   const std::size_t threads = static_cast<std::size_t>(n_threads);
   const std::size_t columns = static_cast<std::size_t>(columns_);
-  scores_ = arena.take<float>("attention", threads * panel * columns);
+  scores_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(stride_));
   turned_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
   mixed_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
   if (panel_rows_ * group > shape.codec_or_f16().in_place_max)
     block_ = arena.take<float>("attention", threads * kBlockSlots * static_cast<std::size_t>(head_dim_));
+  lay_out_ranges(arena, shape.n_kv_heads, shape.blocks_per_table());
+  if (kernels.wide.fast) lay_out_panels(arena, kernels, shape.n_kv_heads, n_threads);
   const std::size_t heads = static_cast<std::size_t>(shape.n_kv_heads);
   const std::size_t panels = heads * static_cast<std::size_t>(panels_max_);
   if ((needs & need(Mark::mass)) != 0) panel_mass_ = arena.take<float>("attention", panels * columns);
@@ -44,16 +47,12 @@ void Attention::lay_out(Arena& arena, const Memory::Shape& shape, int group, int
 void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
                        const float* q, float* out, int n_rows, const Modality* query_class,
                        Evidence* evidence, const Look& look) noexcept {
+  if (in_ranges(n_rows, evidence)) return attend_ranges(kernels, threads, memory, layer, q, out);
   const int n_kv_heads = memory.shape().n_kv_heads;
+  if (evidence != nullptr && evidence->rows != nullptr) note_modality(memory, layer);
+  const bool panels = in_panels(kernels, n_rows);
+  if (panels) pack_layer(kernels, threads, memory, layer);
   const int n_panels = div_ceil(n_rows, panel_rows_);
-  if (evidence != nullptr && evidence->rows != nullptr) {
-    for (int kv_head = 0; kv_head < n_kv_heads; ++kv_head) {
-      std::uint8_t* modality = modality_ + static_cast<std::ptrdiff_t>(kv_head) * columns_;
-      for (const BlockRef& ref : memory.table(layer, kv_head))
-        for (int slot = ref.first; slot < ref.end; ++slot)
-          *modality++ = static_cast<std::uint8_t>(memory.pool().facts(ref.block, slot).token.modality);
-    }
-  }
   threads.parallel_for(n_kv_heads * n_panels, [&](int task, int thread) {
     Panel panel;
     panel.layer = layer;
@@ -66,13 +65,29 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
     PanelShown shown;
     if (evidence != nullptr)
       shown = shown_of(panel.kv_head, task % n_panels, n_rows, panel.n_slots, *evidence, look);
-    scores(kernels, memory, panel, q, thread);
-    weigh(kernels, panel, thread, query_class, shown);
-    mix(kernels, memory, panel, n_kv_heads * group_, out, thread);
+    if (panels) {
+      panel_scores(kernels, memory, panel, q, thread);
+      panel.n_columns = align_up(panel.n_columns, depth_);  // what is not seen weighs nothing
+      weigh(kernels, panel, thread, query_class, shown);
+      panel_mix(kernels, panel, n_kv_heads * group_, out, thread);
+    } else {
+      scores(kernels, memory, panel, q, thread);
+      weigh(kernels, panel, thread, query_class, shown);
+      mix(kernels, memory, panel, n_kv_heads * group_, out, thread);
+    }
   });
   if (evidence == nullptr) return;
   reduce(kernels, memory, layer, n_rows, *evidence, look);
   if (evidence->query_sum != nullptr) sum_queries(threads, q, n_rows, n_kv_heads * group_, *evidence);
+}
+
+void Attention::note_modality(const Memory& memory, int layer) noexcept {
+  for (int kv_head = 0; kv_head < memory.shape().n_kv_heads; ++kv_head) {
+    std::uint8_t* modality = modality_ + static_cast<std::ptrdiff_t>(kv_head) * columns_;
+    for (const BlockRef& ref : memory.table(layer, kv_head))
+      for (int slot = ref.first; slot < ref.end; ++slot)
+        *modality++ = static_cast<std::uint8_t>(memory.pool().facts(ref.block, slot).token.modality);
+  }
 }
 
 Attention::PanelShown Attention::shown_of(int kv_head, int panel, int n_rows, int n_slots,
@@ -179,28 +194,30 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
                            from + static_cast<std::ptrdiff_t>(g) * head_dim_, distance, head_dim_);
     }
     if (panel.n_rows * group_ <= pool.codec().in_place_max) {
-      pool.codec().scores(kernels, scores_of(thread) + column, columns_, turned, panel.n_rows * group_,
+      pool.codec().scores(kernels, scores_of(thread) + column, stride_, turned, panel.n_rows * group_,
                           pool.key_row(ref.block, ref.first), n, head_dim_, scale);
     } else {
       for (int i = 0; i < n; ++i)
         pool.codec().decode(kernels, block_of(thread) + i * head_dim_, pool.key_row(ref.block, ref.first + i),
                             head_dim_);
-      kernels.attn_scores_f32(scores_of(thread) + column, columns_, turned, head_dim_, panel.n_rows * group_,
+      kernels.attn_scores_f32(scores_of(thread) + column, stride_, turned, head_dim_, panel.n_rows * group_,
                               block_of(thread), head_dim_, n, head_dim_, scale);
     }
-    if (memory.shape().bias) add_bias(pool, ref, n, panel.n_rows * group_, scores_of(thread) + column);
+    if (memory.shape().bias)
+      add_bias(pool, ref, n, panel.n_rows * group_, scores_of(thread) + column, stride_);
     column += n;
   }
 }
 
 // A slot that stands for c tokens draws the attention of c.  Source: proportional attention, ToMe arXiv
 // 2210.09461
-void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores) noexcept {
+void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores,
+                         int stride) noexcept {
   for (int i = 0; i < n; ++i) {
     const int merged = pool.facts(ref.block, ref.first + i).merged;
     if (merged <= 1) continue;
     const float bias = std::log(static_cast<float>(merged));
-    for (int row = 0; row < n_rows; ++row) scores[static_cast<std::ptrdiff_t>(row) * columns_ + i] += bias;
+    for (int row = 0; row < n_rows; ++row) scores[static_cast<std::ptrdiff_t>(row) * stride + i] += bias;
   }
 }
 
@@ -209,7 +226,7 @@ void Attention::weigh(const Kernels& kernels, const Panel& panel, int thread, co
   for (int row = 0; row < panel.n_rows; ++row) {
     const int visible = panel.n_slots - (panel.n_chunk - 1 - panel.first_row - row);
     for (int g = 0; g < group_; ++g) {
-      float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * columns_;
+      float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * stride_;
       if (shown.rows == nullptr) {
         kernels.softmax(p, visible);
       } else {
@@ -230,24 +247,25 @@ void Attention::weigh(const Kernels& kernels, const Panel& panel, int thread, co
     look_at(kernels, panel, row, thread, query_class, shown);
   }
   if (shown.mass != nullptr)
-    kernels.column_mass(shown.mass, scores_of(thread), columns_, panel.n_rows * group_, panel.n_columns);
+    kernels.column_mass(shown.mass, scores_of(thread), stride_, panel.n_rows * group_,
+                        std::min(panel.n_columns, panel.n_slots));
 }
 
 // What one row adds to the window and to the last row.
 void Attention::look_at(const Kernels& kernels, const Panel& panel, int row, int thread,
                         const Modality* query_class, const PanelShown& shown) noexcept {
   const int chunk_row = panel.first_row + row;
-  const float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_) * columns_;
+  const float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_) * stride_;
   const int visible = panel.n_slots - (panel.n_chunk - 1 - chunk_row);
   if (shown.last != nullptr && chunk_row == panel.n_chunk - 1)
-    kernels.column_mass(shown.last, p, columns_, group_, visible);
+    kernels.column_mass(shown.last, p, stride_, group_, visible);
   if (shown.windows[0] == nullptr || chunk_row < shown.window_first) return;
   const int from = query_class[chunk_row] == Modality::text ? kText : kImage;
-  kernels.column_mass(shown.windows[from], p, columns_, group_, visible);
+  kernels.column_mass(shown.windows[from], p, stride_, group_, visible);
   const float equal = 1.0f / static_cast<float>(visible);
   for (int g = 0; g < group_; ++g)
     for (int j = 0; j < visible; ++j)
-      shown.windows[kVotes][j] += p[static_cast<std::ptrdiff_t>(g) * columns_ + j] >= equal ? 1.0f : 0.0f;
+      shown.windows[kVotes][j] += p[static_cast<std::ptrdiff_t>(g) * stride_ + j] >= equal ? 1.0f : 0.0f;
 }
 
 void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,
@@ -261,17 +279,21 @@ void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& p
     const int n_keys = std::min(ref.n_live(), panel.n_columns - column);
     if (n_keys <= 0) break;
     if (n <= pool.codec().in_place_max) {
-      pool.codec().mix(kernels, mixed, scores_of(thread) + column, columns_, n,
+      pool.codec().mix(kernels, mixed, scores_of(thread) + column, stride_, n,
                        pool.value_row(ref.block, ref.first), n_keys, head_dim_);
     } else {
       for (int i = 0; i < n_keys; ++i)
         pool.codec().decode(kernels, block_of(thread) + i * head_dim_,
                             pool.value_row(ref.block, ref.first + i), head_dim_);
-      kernels.attn_mix_f32(mixed, head_dim_, scores_of(thread) + column, columns_, n, block_of(thread),
+      kernels.attn_mix_f32(mixed, head_dim_, scores_of(thread) + column, stride_, n, block_of(thread),
                            head_dim_, n_keys, head_dim_);
     }
     column += n_keys;
   }
+  put_out(panel, n_heads, out, mixed);
+}
+
+void Attention::put_out(const Panel& panel, int n_heads, float* out, const float* mixed) const noexcept {
   for (int row = 0; row < panel.n_rows; ++row)
     std::memcpy(
         out + (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + panel.kv_head * group_) *

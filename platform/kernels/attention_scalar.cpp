@@ -34,11 +34,12 @@ void attn_mix(float* out, int out_stride, const float* p, int p_stride, int n_q,
     }
 }
 
-void softmax(float* row, int n) noexcept {
+float softmax(float* row, int n) noexcept {
   const float largest = *std::max_element(row, row + n);
   float z = 0.0f;
   for (int i = 0; i < n; ++i) z += row[i] = std::exp(row[i] - largest);
   for (int i = 0; i < n; ++i) row[i] /= z;
+  return largest + std::log(z);
 }
 
 // One online state (m, Z, U, Q) per class, joined at the end: Z = sum e^(s-m), U = sum e^(s-m) (s-m), Q = sum

@@ -10,22 +10,45 @@
 namespace shrike {
 namespace {
 
-// A block of keys is a small matrix: the same tiles and the same order of summing as in products with
-// weights.
+// A block of keys is a small matrix. Four keys at a time, so that four sums become one register at once; every
+// score is summed as in products with weights, in the same order whatever is asked for beside it.
+template <class Lanes, int rows, int keys, class T>
+inline void score_tile(float* scores, std::ptrdiff_t score_stride, const float* q, std::ptrdiff_t q_stride,
+                       const T* k, std::ptrdiff_t k_stride, int head_dim, float scale) noexcept {
+  typename Lanes::Vec acc[rows][keys];
+  dot_tile<Lanes, rows, keys>(acc, q, q_stride, k, k_stride, head_dim);
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; ++r) {
+    float sums[keys];
+    sum_tile<Lanes, keys>(sums, acc[r]);
+    for (int c = 0; c < keys; ++c) scores[r * score_stride + c] = sums[c] * scale;
+  }
+}
+
+template <class Lanes, int rows, class T>
+inline void score_rows(float* scores, std::ptrdiff_t score_stride, const float* q, std::ptrdiff_t q_stride,
+                       const T* k, std::ptrdiff_t k_stride, int n_keys, int head_dim, float scale) noexcept {
+  int key = 0;
+  for (; key + 4 <= n_keys; key += 4)
+    score_tile<Lanes, rows, 4>(scores + key, score_stride, q, q_stride, k + key * k_stride, k_stride,
+                               head_dim, scale);
+  for (; key < n_keys; ++key)
+    score_tile<Lanes, rows, 1>(scores + key, score_stride, q, q_stride, k + key * k_stride, k_stride,
+                               head_dim, scale);
+}
+
 template <class Lanes, class T>
 void attn_scores(float* scores, int score_stride, const float* q, int q_stride, int n_q, const T* k,
                  int k_stride, int n_keys, int head_dim, float scale) noexcept {
-  over_tiles<Lanes>(n_q, 0, n_keys, [&]<int rows, int outs>(int row, int out) {
-    typename Lanes::Vec acc[rows][outs];
-    dot_tile<Lanes, rows, outs>(acc, q + static_cast<std::ptrdiff_t>(row) * q_stride, q_stride,
-                                k + static_cast<std::ptrdiff_t>(out) * k_stride, k_stride, head_dim);
-    for (int r = 0; r < rows; ++r) {
-      float sums[outs];
-      sum_tile<Lanes, outs>(sums, acc[r]);
-      float* to = scores + static_cast<std::ptrdiff_t>(row + r) * score_stride + out;
-      for (int c = 0; c < outs; ++c) to[c] = sums[c] * scale;
-    }
-  });
+  const auto tile = [&]<int rows>(int r) {
+    score_rows<Lanes, rows>(scores + static_cast<std::ptrdiff_t>(r) * score_stride, score_stride,
+                            q + static_cast<std::ptrdiff_t>(r) * q_stride, q_stride, k, k_stride, n_keys,
+                            head_dim, scale);
+  };
+  int r = 0;
+  for (; r + 3 <= n_q; r += 3) tile.template operator()<3>(r);
+  if (n_q - r == 2) tile.template operator()<2>(r);
+  if (n_q - r == 1) tile.template operator()<1>(r);
 }
 
 // A strip of `parts` registers of the outputs of `rows` queries, over all keys, in registers.
@@ -37,10 +60,16 @@ inline void mix_strip(float* out, std::ptrdiff_t out_stride, const float* p, std
     for (int s = 0; s < parts; ++s) acc[r][s] = Lanes::load(out + r * out_stride + s * Lanes::kWidth);
   for (int j = 0; j < n_keys; ++j) {
     typename Lanes::Vec value[parts];
+#pragma GCC unroll 8
     for (int s = 0; s < parts; ++s) value[s] = Lanes::load(v + j * v_stride + s * Lanes::kWidth);
+#pragma GCC unroll 8
     for (int r = 0; r < rows; ++r) {
       const auto weight = Lanes::all(p[r * p_stride + j]);
-      for (int s = 0; s < parts; ++s) acc[r][s] = Lanes::fma(weight, value[s], acc[r][s]);
+#pragma GCC unroll 8
+      for (int s = 0; s < parts; ++s) {
+        acc[r][s] = Lanes::fma(weight, value[s], acc[r][s]);
+        Lanes::stay(acc[r][s]);
+      }
     }
   }
   for (int r = 0; r < rows; ++r)
@@ -50,7 +79,7 @@ inline void mix_strip(float* out, std::ptrdiff_t out_stride, const float* p, std
 template <class Lanes, int rows, class T>
 inline void mix_rows(float* out, std::ptrdiff_t out_stride, const float* p, std::ptrdiff_t p_stride,
                      const T* v, std::ptrdiff_t v_stride, int n_keys, int head_dim) noexcept {
-  constexpr int kParts = rows == 1 ? 4 : 2;
+  constexpr int kParts = rows <= 3 ? 4 : 2;
   int i = 0;
   for (; i + kParts * Lanes::kWidth <= head_dim; i += kParts * Lanes::kWidth)
     mix_strip<Lanes, rows, kParts>(out + i, out_stride, p, p_stride, v + i, v_stride, n_keys);
@@ -128,7 +157,7 @@ inline void scale_row(float* row, int n, float factor) noexcept {
 }
 
 template <class Set>
-void softmax(float* row, int n) noexcept {
+float softmax(float* row, int n) noexcept {
   using Vec = typename Set::Vec;
   Vec m(-INFINITY);
   over_row<Vec>(row, n, -INFINITY, [&](Vec s, int) { m = xsimd::max(m, s); });
@@ -139,7 +168,9 @@ void softmax(float* row, int n) noexcept {
     z = z + e;
     store_part(row, i, n, e);
   });
-  scale_row<Vec>(row, n, 1.0f / lane_sum(z));
+  const float sum = lane_sum(z);
+  scale_row<Vec>(row, n, 1.0f / sum);
+  return largest_lane(m) + std::log(sum);
 }
 
 // The classes of the slots of one register: true where image. Slots beyond n are of no class: their score is

@@ -1,5 +1,7 @@
 #include <immintrin.h>
 
+#include <cstring>
+
 #include "platform/kernels/install.hpp"
 #include "platform/kernels/q8.hpp"
 
@@ -25,10 +27,15 @@ void from_f16(float* out, const f16* x, int n) noexcept {
 
 void q8_0_to_f32(float* out, const std::byte* row, int n) noexcept {
   for (int g = 0; g < n / kQ8Group; ++g, out += kQ8Group) {
-    const QBlockQ8_0 block = load_q8_0(row, g);
-    const __m256 d = _mm256_set1_ps(_mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(block.d))));
+    // Read where it lies: a copy would be written whole and read in parts, which processors wait for.
+    const std::byte* block = row + static_cast<std::size_t>(g) * sizeof(QBlockQ8_0);
+    f16 scale;
+    std::memcpy(&scale, block, sizeof(scale));
+    const __m256 d = _mm256_set1_ps(_mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(scale))));
+#pragma GCC unroll 4
     for (int i = 0; i < kQ8Group; i += 8) {
-      const __m256i q = _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(block.q + i)));
+      const __m256i q =
+          _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(block + sizeof(scale) + i)));
       _mm256_storeu_ps(out + i, _mm256_mul_ps(d, _mm256_cvtepi32_ps(q)));
     }
   }

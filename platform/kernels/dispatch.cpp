@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <iterator>
 
 #include "platform/kernels/install.hpp"
 #include "platform/kernels/kernels.hpp"
@@ -11,15 +12,23 @@ struct Name {
   const char* text;
 };
 constexpr Name kNames[] = {
-    {Isa::scalar, "scalar"}, {Isa::avx2, "avx2"}, {Isa::neon, "neon"}, {Isa::neon_dotprod, "neon_dotprod"}};
+    {Isa::scalar, "scalar"},
+    {Isa::avx2, "avx2"},
+    {Isa::avx512, "avx512"},
+    {Isa::neon, "neon"},
+    {Isa::neon_dotprod, "neon_dotprod"},
+};
 
 // Built in and executable, best first; asked once.
 struct Runnable {
-  Isa isas[4];
+  Isa isas[std::size(kNames)];
   std::size_t n = 0;
 
   Runnable() noexcept {
     [[maybe_unused]] const CpuFeatures cpu = detect_cpu();
+#if SHRIKE_HAVE_AVX512
+    if (cpu.avx2 && cpu.avx512) isas[n++] = Isa::avx512;
+#endif
 #if SHRIKE_HAVE_AVX2
     if (cpu.avx2) isas[n++] = Isa::avx2;
 #endif
@@ -73,8 +82,10 @@ Kernels kernels_for(Isa isa) noexcept {
   install_attention_scalar(k);
   install_rows_scalar(k);
   install_image_scalar(k);
+  install_peak_scalar(k);
+  install_panel_scalar(k);
 #if SHRIKE_HAVE_AVX2
-  if (isa == Isa::avx2) {
+  if (isa == Isa::avx2 || isa == Isa::avx512) {
     install_norm_avx2(k);
     install_act_avx2(k);
     install_rope_avx2(k);
@@ -84,6 +95,14 @@ Kernels kernels_for(Isa isa) noexcept {
     install_attention_avx2(k);
     install_rows_avx2(k);
     install_image_avx2(k);
+    install_peak_avx2(k);
+    install_panel_avx2(k);
+  }
+#endif
+#if SHRIKE_HAVE_AVX512
+  if (isa == Isa::avx512) {
+    install_peak_avx512(k);
+    install_panel_avx512(k);
   }
 #endif
 #if SHRIKE_HAVE_NEON
@@ -97,6 +116,7 @@ Kernels kernels_for(Isa isa) noexcept {
     install_attention_neon(k);
     install_rows_neon(k);
     install_image_neon(k);
+    install_peak_neon(k);
   }
 #endif
 #if SHRIKE_HAVE_NEON_DOTPROD

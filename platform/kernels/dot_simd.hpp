@@ -29,15 +29,34 @@ inline void dot_tile(typename Lanes::Vec (&acc)[rows][outs], const float* x, std
     for (Vec& sum : row) sum = Lanes::zero();
   int k = 0;
   for (; k + Lanes::kWidth <= n; k += Lanes::kWidth) {
-    Vec weights[outs];
-    for (int c = 0; c < outs; ++c) {
-      weights[c] = Lanes::load(w + c * w_stride + k);
-      if constexpr (rows == 1)
-        Lanes::prefetch(reinterpret_cast<const char*>(w + c * w_stride + k) + kPrefetchBytes);
-    }
-    for (int r = 0; r < rows; ++r) {
-      const Vec v = Lanes::load(x + r * x_stride + k);
-      for (int c = 0; c < outs; ++c) acc[r][c] = Lanes::fma(v, weights[c], acc[r][c]);
+    if constexpr (rows <= outs) {  // fewer activations than weights are held
+      Vec v[rows];
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) v[r] = Lanes::load(x + r * x_stride + k);
+#pragma GCC unroll 8
+      for (int c = 0; c < outs; ++c) {
+        const Vec weight = Lanes::load(w + c * w_stride + k);
+        if constexpr (rows == 1)
+          Lanes::prefetch(reinterpret_cast<const char*>(w + c * w_stride + k) + kPrefetchBytes);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; ++r) {
+          acc[r][c] = Lanes::fma(v[r], weight, acc[r][c]);
+          Lanes::stay(acc[r][c]);
+        }
+      }
+    } else {
+      Vec weights[outs];
+#pragma GCC unroll 8
+      for (int c = 0; c < outs; ++c) weights[c] = Lanes::load(w + c * w_stride + k);
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        const Vec v = Lanes::load(x + r * x_stride + k);
+#pragma GCC unroll 8
+        for (int c = 0; c < outs; ++c) {
+          acc[r][c] = Lanes::fma(v, weights[c], acc[r][c]);
+          Lanes::stay(acc[r][c]);
+        }
+      }
     }
   }
   if (k == n) return;
@@ -122,15 +141,18 @@ void matmul_q8(const Matmul& t) noexcept {
     const std::int8_t* q = t.xq + static_cast<std::ptrdiff_t>(row) * t.n_in;
     const float* d = t.xd + static_cast<std::ptrdiff_t>(row) * n_groups;
     for (int g = 0; g < n_groups; ++g)
+#pragma GCC unroll 8
       for (int c = 0; c < outs; ++c) {
         const std::byte* weights = w + static_cast<std::size_t>(c) * t.w_row_bytes;
         const typename Lanes::Group group = Lanes::load_group(weights, g);
         if constexpr (rows == 1)
           Lanes::prefetch(weights + static_cast<std::size_t>(g) * sizeof(QBlockQ8_0) + kPrefetchBytes);
+#pragma GCC unroll 8
         for (int r = 0; r < rows; ++r) {
           const auto dot = Lanes::dot(group, q + static_cast<std::ptrdiff_t>(r) * t.n_in + g * kQ8Group);
           acc[r][c] = Lanes::fma(dot, Lanes::all(group.d * d[static_cast<std::ptrdiff_t>(r) * n_groups + g]),
                                  acc[r][c]);
+          Lanes::stay(acc[r][c]);
         }
       }
     for (int r = 0; r < rows; ++r) {

@@ -10,9 +10,9 @@
 #include "platform/kernels/dtype.hpp"
 #include "platform/numeric.hpp"
 
-// The kernel table: one row and one contract per kernel. A set (`scalar`, `avx2`, `neon`) is its parent with
-// better rows, so a missing variant is slower, never wrong. The table is chosen once, at start, and passed
-// down.
+// The kernel table: one row and one contract per kernel. A set (`scalar`, `avx2`, `avx512`, `neon`) is its parent
+// with better rows (avx512 is a child of avx2), so a missing variant is slower, never wrong. The table is chosen
+// once, at start, and passed down.
 //
 // Common to all rows
 //   pointers  need only the alignment of their element type; rows are faster on 64-byte boundaries
@@ -23,7 +23,7 @@
 //             summed)
 namespace shrike {
 
-enum class Isa : std::uint8_t { scalar, avx2, neon, neon_dotprod };
+enum class Isa : std::uint8_t { scalar, avx2, avx512, neon, neon_dotprod };
 
 struct Group;  // 32 weights of any quantised type: groups.hpp
 
@@ -94,6 +94,61 @@ struct RowKernels {
               std::size_t row_bytes, int n_keys, int head_dim) noexcept;
 };
 
+// Products of many rows, in integers: weights become panels that lie as the multiplier wants them, once for all
+// rows; activations become integers once for all outputs.
+//
+//   panel   strips of `outs` outputs side by side, strip_bytes(n_in) apart; each made of blocks of `depth` along k
+//   row     row_bytes(n_in); how integers lie in either is the set's own matter
+struct PanelForm {
+  int outs = 0;
+  int depth = 0;
+  int step = 1;  // numbers along k that one instruction takes: what blocks are filled up to
+  int integer_bytes = 0;
+  int row_facts_bytes = 4;  // what a row has behind the integers of a block: its scale and the like
+
+  constexpr std::size_t numbers_bytes(int n) const noexcept {  // of one row or output
+    return static_cast<std::size_t>((n + step - 1) / step * step * integer_bytes);
+  }
+  constexpr int n_blocks(int n_in) const noexcept { return (n_in + depth - 1) / depth; }
+  constexpr std::size_t row_bytes(int n_in) const noexcept {
+    return numbers_bytes(n_in) + static_cast<std::size_t>(n_blocks(n_in) * row_facts_bytes);
+  }
+  constexpr std::size_t block_bytes(int n) const noexcept {
+    return (numbers_bytes(n) + sizeof(float)) * static_cast<std::size_t>(outs);
+  }
+  constexpr std::size_t strip_bytes(int n_in) const noexcept {
+    return static_cast<std::size_t>(n_in / depth) * block_bytes(depth) +
+           (n_in % depth > 0 ? block_bytes(n_in % depth) : 0);
+  }
+};
+
+// y[r][c] = bias[c] + sum_k row[r][k] * panel[c][k]           (accumulate: y[r][c] += the same)
+// Integer dots per block, exact; then f32, one fma a block in ascending order: a result hangs on its row and its
+// output alone, and is the same on every set.
+struct PanelTask {
+  const std::byte* panel = nullptr;
+  const std::byte* rows = nullptr;  // dense
+  int n_in = 0;
+  int n_outs = 0;
+  int n_rows = 0;
+  const float* bias = nullptr;  // [n_outs] or null
+  float* y = nullptr;           // [n_rows][n_outs], y_stride numbers apart
+  int y_stride = 0;
+  bool accumulate = false;
+};
+
+struct PanelKernels {
+  PanelForm form;
+  bool fast = false;  // faster than products over the weights as they lie, with kernels of floats
+  // row may begin at x or before it.
+  void (*pack_row)(std::byte* row, const float* x, int n_in) noexcept;
+  // One block: n <= depth numbers of each of n_outs <= outs outputs. Weights [n_outs][n], stride numbers apart ...
+  void (*pack_outs)(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept;
+  // ... or turned, [n][n_outs]; of `wide` only.
+  void (*pack_columns)(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept;
+  void (*multiply)(const PanelTask& task) noexcept;
+};
+
 struct Kernels {
   Isa isa = Isa::scalar;
 
@@ -146,6 +201,10 @@ struct Kernels {
   // The dots are exact integers; scalar rounds the product too.
   void (*matmul_quants)(DType type, const Matmul& task) noexcept;
 
+  // --- panel: matrix products of many rows ----------------------- each number rounded, then as the task says
+  PanelKernels wide;    // 13 bits a number, blocks of 128
+  PanelKernels narrow;  // 8 bits a number, blocks of 32
+
   // --- attention --------------------------------------------------------------------------- 4 eps n per sum
   // scores[r][j] = scale * dot(q[r], k[j])           q [n_q][head_dim], k [n_keys][head_dim], strides in
   // numbers
@@ -158,8 +217,8 @@ struct Kernels {
                        int v_stride, int n_keys, int head_dim) noexcept;
   void (*attn_mix_f32)(float* out, int out_stride, const float* p, int p_stride, int n_q, const float* v,
                        int v_stride, int n_keys, int head_dim) noexcept;
-  // row = softmax(row), n >= 1; finite scores
-  void (*softmax)(float* row, int n) noexcept;  // 1e-6 relative
+  // row = softmax(row), n >= 1; finite scores. Returns ln sum e^s.
+  float (*softmax)(float* row, int n) noexcept;  // 1e-6 relative
   // The same, and what the row shows. modality [n]: 0 text, 1 image. Costs additions, no second exponential.
   void (*softmax_evidence)(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept;
   // mass[j] += sum over rows of p[r][j], rows in ascending order (exact: plain additions)
@@ -179,6 +238,13 @@ struct Kernels {
   // planes[c][i] = in[i][c] * scale[c] + shift[c], one fma; planes plane_stride numbers apart
   void (*normalise_rgb)(float* planes, std::size_t plane_stride, const std::uint8_t* in, int n_pixels,
                         const float scale[3], const float shift[3]) noexcept;
+
+  // --- peak: nothing but one operation, on registers: what the limits of a machine are measured with
+  // Tell how many operations `rounds` were, a multiplication and its addition being two.
+  double (*peak_f32)(int rounds) noexcept;
+  double (*peak_int8)(int rounds) noexcept;
+  // Reads all of [from, from + n_bytes), n_bytes a multiple of 256, and tells something that hangs on it.
+  std::uint64_t (*read_all)(const std::byte* from, std::size_t n_bytes) noexcept;
 };
 
 // The table of one set. Only sets from runnable_isas() may be called.

@@ -26,6 +26,9 @@ struct LanesNeon {
   static Vec mul(Vec a, Vec b) noexcept { return vmulq_f32(a, b); }
   static Vec fma(Vec a, Vec b, Vec c) noexcept { return vfmaq_f32(c, a, b); }
 
+  // What an empty statement might change, the compiler keeps in one register instead of copying it about.
+  static void stay(Vec& v) noexcept { asm("" : "+w"(v)); }
+
   // (0+1)+(2+3), and four of them at once in the same order.
   static float sum(Vec v) noexcept { return vaddvq_f32(v); }
   static void sum4(float* out, Vec a, Vec b, Vec c, Vec d) noexcept {

@@ -161,7 +161,7 @@ class Fixture {
   void lay_out(Arena& arena, int n_rows_max) {
     rope.lay_out(arena, Memory::rope_positions(shape.n_ctx), shape.head_dim, kBase, kernels.rope_neighbours);
     memory.lay_out(arena, shape, rope, kernels);
-    attention.lay_out(arena, shape, group, n_rows_max, n_threads, needs_);
+    attention.lay_out(arena, kernels, shape, group, n_rows_max, n_threads, needs_);
   }
   void make_evidence() {
     const auto floats = [&](Needs needs, int n) {
