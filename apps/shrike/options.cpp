@@ -91,7 +91,7 @@ std::string models_folder() {
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   const fs::path installed = program.parent_path() / ".." / "share" / "shrike" / "models";
   if (!error && fs::exists(installed, error)) return fs::weakly_canonical(installed, error).string();
-  return SHRIKE_MODELS_DIR;
+  return SHRIKE_MODELS_DIR;  // of a program that is not installed
 }
 
 Result<SessionOptions> session_options(const ModelArguments& a) {
