@@ -21,21 +21,20 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
 set(CPACK_DEBIAN_SHRIKE_PACKAGE_NAME shrike)
 set(CPACK_DEBIAN_SHRIKE_PACKAGE_SECTION video)
-set(CPACK_DEBIAN_SHRIKE_DESCRIPTION "watches a camera with a small multimodal LLM, in memory that never grows
- Answers questions about what a camera saw, on a board, without a GPU. Holds the program, the demo model and a
- systemd unit. Cameras, streams, clips and pictures are opened by the package shrike-capture.")
+set(CPACK_DEBIAN_SHRIKE_DESCRIPTION
+    "Answers questions about what a camera saw, on a board, without a GPU: the program, the demo model and a
+systemd unit. Cameras, streams, clips and pictures are opened by the package shrike-capture.")
 set(CPACK_DEBIAN_SHRIKE_PACKAGE_RECOMMENDS shrike-capture)
 
 set(CPACK_DEBIAN_CAPTURE_PACKAGE_NAME shrike-capture)
 set(CPACK_DEBIAN_CAPTURE_PACKAGE_SECTION video)
-set(CPACK_DEBIAN_CAPTURE_DESCRIPTION "opens cameras, streams, clips and pictures for Shrike
- The process that shrike starts to capture and decode, with OpenCV.")
+set(CPACK_DEBIAN_CAPTURE_DESCRIPTION
+    "Opens cameras, streams, clips and pictures: the process that shrike starts to decode them, with OpenCV.")
 set(CPACK_DEBIAN_CAPTURE_PACKAGE_ENHANCES shrike)
 
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME libshrike-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_DEV_DESCRIPTION "Shrike as a library: headers and archive
- For programs that watch a stream with a small multimodal LLM in memory that never grows.")
+set(CPACK_DEBIAN_DEV_DESCRIPTION "The library: headers and an archive, for programs that watch and ask by themselves.")
 
 # Who needs which library. Of a foreign program the sysroot knows.
 set(CPACK_DEBIAN_SHRIKE_PACKAGE_SHLIBDEPS ON)

@@ -19,7 +19,7 @@ target_link_libraries(shrike_archive INTERFACE Threads::Threads)
 install(TARGETS shrike_archive EXPORT shrike COMPONENT dev ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY platform core camera DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/shrike COMPONENT dev
         FILES_MATCHING PATTERN "*.hpp"
-        REGEX "/opencv_|_simd|/(lanes|sets|groups|install)[_a-z0-9]*\\.hpp" EXCLUDE)
+        REGEX "/opencv_|_(simd|lanes|avx2|neon)\\.hpp|/install\\.hpp" EXCLUDE)
 set(cmake_folder ${CMAKE_INSTALL_LIBDIR}/cmake/shrike)
 install(EXPORT shrike NAMESPACE shrike:: FILE shrike-targets.cmake DESTINATION ${cmake_folder} COMPONENT dev)
 write_basic_package_version_file(shrike-config-version.cmake COMPATIBILITY SameMinorVersion)

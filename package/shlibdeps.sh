@@ -14,7 +14,7 @@ here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
 mkdir "$here/info" "$here/updates"
 cp "$known/status" "$here"
-cp "$known"/info/*.{shlibs,symbols} "$here/info"
+cp "$known"/info/{format,*.shlibs,*.symbols} "$here/info"
 for list in "$known"/info/*.list; do sed "s,^/,$SHRIKE_SYSROOT/," "$list" >"$here/info/${list##*/}"; done
 folders=()
 for folder in lib usr/lib usr/lib/{blas,lapack}; do

@@ -34,7 +34,8 @@ toolchains/setup.sh --package "${setup[@]}"
 build=build/package-$board
 if [[ $static == ON ]]; then build+=-static; fi
 mkdir -p "$build"
-cmake -S . -B "$build" -G Ninja --log-level=WARNING ${toolchain:+--toolchain "toolchains/$toolchain.cmake"} \
+cmake -S . -B "$build" -G Ninja --log-level=WARNING --no-warn-unused-cli \
+  ${toolchain:+--toolchain "toolchains/$toolchain.cmake"} \
   -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr -DSHRIKE_MODELS_DIR=/usr/share/shrike/models \
   -DSHRIKE_CAMERA=$camera -DSHRIKE_STATIC=$static -DSHRIKE_TESTS=OFF -DSHRIKE_BENCH=OFF >"$build/configure.log" ||
   { cat "$build/configure.log"; exit 1; }

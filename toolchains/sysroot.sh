@@ -58,14 +58,16 @@ if ! apt install --download-only "${wanted[@]}"; then
 fi
 known=$work/root/var/lib/dpkg
 mkdir -p "$known/info"
+echo 1 >"$known/info/format"         # names of files tell the architecture where packages of two could be there
 for deb in "$work"/cache/archives/*.deb; do
   dpkg-deb -x "$deb" "$work/root"
   dpkg-deb -e "$deb" "$work/control"
-  name=$known/info/$(dpkg-deb -f "$deb" Package):$(dpkg-deb -f "$deb" Architecture)
+  name=$known/info/$(dpkg-deb -f "$deb" Package)
+  if [[ $(dpkg-deb -f "$deb" Multi-Arch) == same ]]; then name+=:$arch; fi
   for file in shlibs symbols; do
     if [[ -f $work/control/$file ]]; then cp "$work/control/$file" "$name.$file"; fi
   done
-  dpkg-deb --fsys-tarfile "$deb" | tar -t | sed 's,^\./,/,; s,/$,,' >"$name.list"
+  dpkg-deb --fsys-tarfile "$deb" | tar -t | sed 's,^\./,/,; s,/$,,; /^$/d' >"$name.list"
   { sed '1a Status: install ok installed' "$work/control/control"; echo; } >>"$known/status"
   rm -rf "$work/control"
 done
