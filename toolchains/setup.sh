@@ -28,7 +28,9 @@ for option in "$@"; do
     --train) wanted+=("${packages_train[@]}") ;;
     --fuzz) wanted+=("${packages_fuzz[@]}") ;;
     --dev) wanted+=("${packages_dev[@]}") ;;
-    *) die "unknown option '$option'; there are --cross, --cross=armhf, --video, --package, --train, --fuzz and --dev" ;;
+    *)
+      die "unknown option '$option'; there are --cross, --cross=armhf, --video, --package, --train, --fuzz and --dev"
+      ;;
   esac
 done
 
