@@ -20,6 +20,17 @@ CpuFeatures detect_cpu() noexcept {
   return cpu;
 }
 
+const char* missing_instructions() noexcept {
+#if defined(__AVX2__)
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2")) return "AVX2";
+#endif
+#if defined(__AVX512F__)
+  if (!__builtin_cpu_supports("avx512f")) return "AVX-512";
+#endif
+  return nullptr;
+}
+
 std::string cpu_name() {
   unsigned brand[3][4] = {};
   for (unsigned i = 0; i < 3; ++i)

@@ -33,8 +33,8 @@ Every option has a twin in the environment: --kv-budget is SHRIKE_ARG_KV_BUDGET.
 chooses the kernels. Answers and data go to stdout, everything else to stderr.
 
 Exit codes are those of sysexits.h: 64 wrong usage, 65 bad model or data, 66 no such input, 69 camera unavailable,
-71 no memory, 74 read or write error, 77 not permitted, 78 the plan does not fit; 130 after Ctrl-C, 143 after
-SIGTERM.)";
+71 no memory, 74 read or write error, 77 not permitted, 78 the plan does not fit, or the processor is too old
+for this build; 130 after Ctrl-C, 143 after SIGTERM.)";
 
 struct Verb {
   CLI::App* app;

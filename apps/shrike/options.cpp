@@ -1,6 +1,7 @@
 #include "apps/shrike/options.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -14,6 +15,13 @@ namespace {
 
 Error bad(const char* rule, const std::string& option, const std::string& value) {
   return {Code::usage, rule, option + " " + value};
+}
+
+// Nothing for what is no size, or for more than this machine can address.
+std::optional<std::size_t> memory_size(const std::string& text) {
+  const std::optional<std::int64_t> bytes = parse_bytes(text);
+  if (!bytes || *bytes > PTRDIFF_MAX) return std::nullopt;
+  return static_cast<std::size_t>(*bytes);
 }
 
 }  // namespace
@@ -91,7 +99,7 @@ std::string models_folder() {
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   const fs::path installed = program.parent_path() / ".." / "share" / "shrike" / "models";
   if (!error && fs::exists(installed, error)) return fs::weakly_canonical(installed, error).string();
-  return SHRIKE_MODELS_DIR;
+  return SHRIKE_MODELS_DIR;  // of a program that is not installed
 }
 
 Result<SessionOptions> session_options(const ModelArguments& a) {
@@ -105,14 +113,14 @@ Result<SessionOptions> session_options(const ModelArguments& a) {
     return Error{Code::usage, "needs its text model beside it (--model)", "--mmproj"};
   }
   if (!a.kv_budget.empty()) {
-    const std::optional<std::int64_t> bytes = parse_bytes(a.kv_budget);
+    const std::optional<std::size_t> bytes = memory_size(a.kv_budget);
     if (!bytes) return bad("is no size; write 4MiB, 512K or 1.5G", "--kv-budget", a.kv_budget);
-    o.kv_budget_bytes = static_cast<std::size_t>(*bytes);
+    o.kv_budget_bytes = *bytes;
   }
   if (!a.memory.empty()) {
-    const std::optional<std::int64_t> bytes = parse_bytes(a.memory);
+    const std::optional<std::size_t> bytes = memory_size(a.memory);
     if (!bytes) return bad("is no size; write 64MiB, 512K or 1.5G", "--memory", a.memory);
-    o.memory_max_bytes = static_cast<std::size_t>(*bytes);
+    o.memory_max_bytes = *bytes;
   }
   o.kv_policy = a.kv_policy;
   o.standing_question = a.standing_question;

@@ -1,6 +1,7 @@
 // Numbers out of the middle of a model, as .npy files: how anyone compares Shrike with another runtime.
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <filesystem>
 
 #include "apps/shrike/errors.hpp"
@@ -307,7 +308,7 @@ Run add_trace(CLI::App& app) {
     if (options->mmproj_path.empty() && !(a->images.empty() && a->pixels.empty()))
       return fail(kUsage, "--mmproj: pictures need the vision file of the model");
     options->kv_policy = "full";
-    options->kv_budget_bytes = std::size_t{1} << 40;  // as much as the whole context can use
+    options->kv_budget_bytes = PTRDIFF_MAX / 4;  // as much as the whole context can use
     options->question_tokens_max = 1;
     options->answer_tokens_max = a->steps;
     options->evidence = a->evidence;
