@@ -4,6 +4,7 @@
 //   decode/<codec>/<policy>/<percent>   attention of one token over what is left of a long stream
 //   evidence/<what>                     attention of a frame that shows so much of itself
 //   codec/<codec>/<isa>/<what>          rows of keys and values
+//   merge/<isa>/<what>                  keys as directions, and the nearest of them
 //
 // Every rate comes with the share of what this machine can do, measured in the same run.
 #include <benchmark/benchmark.h>
@@ -80,7 +81,7 @@ class World {
     give(evidence.mass, need(Mark::mass), columns);
     give(evidence.window_text, kNeedWindow, columns);
     give(evidence.window_image, kNeedWindow, columns);
-    give(evidence.votes, kNeedWindow, columns);
+    give(evidence.votes, need(Mark::votes), columns);
     give(evidence.last, need(Mark::last), columns);
     give(evidence.query_sum, kNeedQueries, kHeads * kHeadDim);
     give(evidence.query_square, kNeedQueries, kHeads * kHeadDim);
@@ -299,7 +300,7 @@ void register_codec(const Codec& codec, const Kernels& k) {
   add("encode", static_cast<double>(bytes), each,
       [&codec, &k] { codec.encode(k, row.data(), numbers.data(), kHeadDim); });
   add("decode", static_cast<double>(bytes), each, [&codec, &k] {
-    codec.decode(k, out.data(), row.data(), kHeadDim);
+    codec.decode(k, out.data(), row.data(), 1, kHeadDim);
     benchmark::DoNotOptimize(out.data());
   });
   for (const int n_q : {1, 3}) {
@@ -312,6 +313,28 @@ void register_codec(const Codec& codec, const Kernels& k) {
       benchmark::DoNotOptimize(out.data());
     });
   }
+}
+
+// What leaves for a frame against what stays of a tenth of a long stream.
+void register_merge(const Kernels& k) {
+  constexpr int kKept = kStream / 10 - kFrame, kPairs = kHeadDim / 2;
+  static std::vector<float> numbers(kKept * kHeadDim), inverse(kKept, 0.001f);
+  static std::vector<std::int16_t> panel(static_cast<std::size_t>(align_up(kKept, kPanelKeys) * kHeadDim), 5);
+  static std::vector<std::int16_t> leaving(kFrame * kHeadDim, -3);
+  static std::vector<std::int32_t> best(kFrame);
+  Numbers().fill(numbers);
+  const std::string name = std::string("merge/") + isa_name(k.isa);
+  benchmark::RegisterBenchmark((name + "/direction_64").c_str(), [&k](benchmark::State& state) {
+    rows(state, 6.0 * kHeadDim, 2.0 * kHeadDim,
+         [&k] { benchmark::DoNotOptimize(k.direction(leaving.data(), numbers.data(), kHeadDim)); });
+  });
+  benchmark::RegisterBenchmark((name + "/nearest_72x747x64").c_str(), [&k](benchmark::State& state) {
+    const double products = 1.0 * kFrame * kKept * kHeadDim;
+    rows(state, 2.0 * kKept * kHeadDim, 2 * products, [&k] {
+      k.nearest(best.data(), leaving.data(), kFrame, panel.data(), inverse.data(), kKept, kPairs);
+      benchmark::DoNotOptimize(best.data());
+    });
+  });
 }
 
 void register_all(const std::vector<Kernels>& tables) {
@@ -341,6 +364,7 @@ void register_all(const std::vector<Kernels>& tables) {
                                  [n = needs](benchmark::State& state) { show(state, n); });
   for (const Codec* codec : codecs())
     for (const Kernels& k : tables) register_codec(*codec, k);
+  for (const Kernels& k : tables) register_merge(k);
 }
 
 }  // namespace

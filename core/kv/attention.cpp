@@ -92,7 +92,7 @@ Attention::PanelShown Attention::shown_of(int kv_head, int panel, int n_rows, in
   if (evidence.mass != nullptr) shown.mass = cleared(panel_mass_, slot);
   shown.window_first = look.window ? look.window_first : n_rows;
   if (evidence.window_text != nullptr && panel >= window_panel(n_panels))
-    for (int w = 0; w < kWindows; ++w)
+    for (int w = 0; w < kWindows && (w != kVotes || evidence.votes != nullptr); ++w)
       shown.windows[w] =
           cleared(panel_windows_, (kv_head * window_panels_ + panel - window_panel(n_panels)) * kWindows + w);
   if (evidence.last != nullptr && panel == n_panels - 1) shown.last = cleared(evidence.last, kv_head);
@@ -114,7 +114,7 @@ void Attention::reduce(const Kernels& kernels, const Memory& memory, int layer, 
       for (int p = 0; p < n_panels; ++p) add(row_of(evidence.mass), panel_mass_, kv_head * panels_max_ + p);
     }
     float* windows[kWindows] = {evidence.window_text, evidence.window_image, evidence.votes};
-    for (int w = 0; w < kWindows && evidence.window_text != nullptr; ++w) {
+    for (int w = 0; w < kWindows && windows[w] != nullptr; ++w) {
       std::fill_n(row_of(windows[w]), n_slots, 0.0f);
       if (!look.window || look.window_first >= n_rows) continue;
       for (int p = window_panel(n_panels); p < n_panels; ++p)
@@ -182,9 +182,7 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
       pool.codec().scores(kernels, scores_of(thread) + column, columns_, turned, panel.n_rows * group_,
                           pool.key_row(ref.block, ref.first), n, head_dim_, scale);
     } else {
-      for (int i = 0; i < n; ++i)
-        pool.codec().decode(kernels, block_of(thread) + i * head_dim_, pool.key_row(ref.block, ref.first + i),
-                            head_dim_);
+      pool.codec().decode(kernels, block_of(thread), pool.key_row(ref.block, ref.first), n, head_dim_);
       kernels.attn_scores_f32(scores_of(thread) + column, columns_, turned, head_dim_, panel.n_rows * group_,
                               block_of(thread), head_dim_, n, head_dim_, scale);
     }
@@ -244,10 +242,9 @@ void Attention::look_at(const Kernels& kernels, const Panel& panel, int row, int
   if (shown.windows[0] == nullptr || chunk_row < shown.window_first) return;
   const int from = query_class[chunk_row] == Modality::text ? kText : kImage;
   kernels.column_mass(shown.windows[from], p, columns_, group_, visible);
-  const float equal = 1.0f / static_cast<float>(visible);
-  for (int g = 0; g < group_; ++g)
-    for (int j = 0; j < visible; ++j)
-      shown.windows[kVotes][j] += p[static_cast<std::ptrdiff_t>(g) * columns_ + j] >= equal ? 1.0f : 0.0f;
+  if (shown.windows[kVotes] != nullptr)
+    kernels.column_votes(shown.windows[kVotes], p, columns_, group_, visible,
+                         1.0f / static_cast<float>(visible));
 }
 
 void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,
@@ -264,9 +261,7 @@ void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& p
       pool.codec().mix(kernels, mixed, scores_of(thread) + column, columns_, n,
                        pool.value_row(ref.block, ref.first), n_keys, head_dim_);
     } else {
-      for (int i = 0; i < n_keys; ++i)
-        pool.codec().decode(kernels, block_of(thread) + i * head_dim_,
-                            pool.value_row(ref.block, ref.first + i), head_dim_);
+      pool.codec().decode(kernels, block_of(thread), pool.value_row(ref.block, ref.first), n_keys, head_dim_);
       kernels.attn_mix_f32(mixed, head_dim_, scores_of(thread) + column, columns_, n, block_of(thread),
                            head_dim_, n_keys, head_dim_);
     }

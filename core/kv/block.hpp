@@ -18,6 +18,9 @@ enum Flags : std::uint8_t {
   kFrozen = 2,  // chosen once by a policy that does not choose again
 };
 
+// The flags' upper bits: what the caller knows of the worth of a token's frame, 0 to kWorthMax.
+inline constexpr int kWorthShift = 5, kWorthMax = 7;
+
 inline constexpr std::int32_t kNoFrame = -1;  // text outside any frame
 
 // What is known of a token when it comes, the same in every layer and head.
@@ -27,6 +30,8 @@ struct TokenFacts {
   Modality modality = Modality::text;
   std::uint8_t flags = 0;
 };
+
+constexpr int worth(const TokenFacts& token) noexcept { return token.flags >> kWorthShift; }
 
 // What is known of a slot.
 struct SlotFacts {

@@ -26,6 +26,7 @@
   row(score_fastgen)          \
   row(score_corm)             \
   row(score_random)           \
+  row(score_told)             \
   row(score_change)           \
   row(score_vnorm)            \
   row(score_vision)           \

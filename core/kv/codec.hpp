@@ -18,7 +18,8 @@ struct Codec {
   std::string_view what;  // one line for people
   std::size_t (*row_bytes)(int head_dim) noexcept;
   void (*encode)(const Kernels& kernels, std::byte* out, const float* row, int head_dim) noexcept;
-  void (*decode)(const Kernels& kernels, float* out, const std::byte* row, int head_dim) noexcept;
+  // n rows that lie one behind the other
+  void (*decode)(const Kernels& kernels, float* out, const std::byte* rows, int n, int head_dim) noexcept;
   // Attention over n_keys rows as they lie in a block, the contracts of Kernels::attn_scores_f32 and
   // attn_mix_f32 and the bits that decoding first would give.
   void (*scores)(const Kernels& kernels, float* scores, int score_stride, const float* q, int n_q,

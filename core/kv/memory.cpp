@@ -48,7 +48,9 @@ void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
   target_ = arena.take<std::int32_t>("compress", n);
   scratch_ = arena.take<float>("compress", 2 * n);
   cosines_ = arena.take<float>("compress", n);
-  turned_ = arena.take<float>("compress", 2 * head_dim);
+  if ((shape.needs & kNeedMatch) != 0)
+    directions_ = arena.take<std::int16_t>("compress", direction_room(shape.slots_max(), shape.head_dim));
+  turned_ = arena.take<float>("compress", head_dim);
   rank_ = arena.take<std::int32_t>("compress", static_cast<std::size_t>(rope_positions(shape.n_ctx)));
   const std::size_t all = static_cast<std::size_t>(shape.n_blocks) * kBlockSlots;
   scores_ = arena.take<float>("compress", all);

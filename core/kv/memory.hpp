@@ -46,6 +46,7 @@ class Memory {
     int n_ctx = 0;     // positions
     int reserve = 0;   // tokens kept free for asking
     int group = 1;     // query heads per kv head
+    int n_kept = 0;  // slots of a table, on average, that the stream may keep when room is made; 0: what fits
     // What the policy asks for, see serve().
     const Codec* codec = nullptr;  // null: f16
     Needs needs = 0;
@@ -77,6 +78,8 @@ class Memory {
 
   // Whether n_new tokens and the reserve fit as things are.
   bool has_room(int n_new) const noexcept;
+  // Whether make_room(n_new) would have something leave: no room, or more held than Shape::n_kept.
+  bool must_compress(int n_new) const noexcept;
   [[nodiscard]] Room make_room(int n_new, const Policy& policy) noexcept;
 
   // Gives each token a slot in every table and the next position. Keys and values are then stored layer by
@@ -112,8 +115,8 @@ class Memory {
 
   // The most tokens that every table can hold beside the reserve, when all hold the same ones.
   static int stream_tokens_max(const Shape& shape) noexcept;
-  // The fewest blocks with which `n_pinned` opening words, one frame of n_frame tokens and the reserve fit.
-  static int blocks_min(const Shape& shape, int n_pinned, int n_frame) noexcept;
+  // The fewest blocks in which `n_kept` tokens of the stream, one more frame of n_frame and the reserve fit.
+  static int blocks_min(const Shape& shape, int n_kept, int n_frame) noexcept;
 
  private:
   struct Table {
@@ -178,20 +181,21 @@ class Memory {
   int* budget_ = nullptr;          // [tables]
 
   // Scratch of compression: one table's worth ...
-  SlotFacts* facts_ = nullptr;         // [slots_max]
-  std::int32_t* positions_ = nullptr;  // [slots_max]
-  float* marks_ = nullptr;             // [n_marks][slots_max]
-  float* keys_ = nullptr;              // [slots_max][head_dim], if asked for
-  float* values_ = nullptr;            // [slots_max][head_dim], if asked for
-  float* query_variance_ = nullptr;    // [group][head_dim], if asked for
-  std::uint8_t* keep_ = nullptr;       // [slots_max]
-  std::uint8_t* changed_ = nullptr;    // [slots_max]
-  float* count_ = nullptr;             // [slots_max]
-  std::int32_t* target_ = nullptr;     // [slots_max]
-  float* scratch_ = nullptr;           // [2 slots_max]
-  float* cosines_ = nullptr;           // [slots_max]
-  float* turned_ = nullptr;            // [2][head_dim]
-  std::int32_t* rank_ = nullptr;       // [rope_positions(n_ctx)]: live positions below this one
+  SlotFacts* facts_ = nullptr;          // [slots_max]
+  std::int32_t* positions_ = nullptr;   // [slots_max]
+  float* marks_ = nullptr;              // [n_marks][slots_max]
+  float* keys_ = nullptr;               // [slots_max][head_dim], if asked for
+  float* values_ = nullptr;             // [slots_max][head_dim], if asked for
+  float* query_variance_ = nullptr;     // [group][head_dim], if asked for
+  std::uint8_t* keep_ = nullptr;        // [slots_max]
+  std::uint8_t* changed_ = nullptr;     // [slots_max]
+  float* count_ = nullptr;              // [slots_max]
+  std::int32_t* target_ = nullptr;      // [slots_max]
+  float* scratch_ = nullptr;            // [2 slots_max]
+  float* cosines_ = nullptr;            // [slots_max]
+  std::int16_t* directions_ = nullptr;  // [direction_room(slots_max, head_dim)], if asked for
+  float* turned_ = nullptr;             // [head_dim]
+  std::int32_t* rank_ = nullptr;        // [rope_positions(n_ctx)]: live positions below this one
   // ... and one number for every slot there can be.
   float* scores_ = nullptr;        // [n_blocks * 16]
   std::int32_t* order_ = nullptr;  // [n_blocks * 16]

@@ -9,25 +9,36 @@
 
 namespace shrike::kv {
 
+namespace {
+
+// Of each table, for slots that no token can use: behind the opening words, in front of the oldest frame of
+// which the first tokens have left, and behind the last token. The first two lose up to 15 each, and what
+// stands between them and behind goes on without a gap, so that two blocks are enough; with less every
+// eviction would have to move slots from block to block, and their keys are rounded again each time.
+constexpr int kSpareBlocks = 2;
+
+}  // namespace
+
 int Memory::stream_tokens_max(const Shape& shape) noexcept {
-  // The opening words may leave a block half used behind them, and so may the oldest frame: two blocks a
-  // table.
-  const int blocks = shape.n_blocks / shape.n_tables();
-  const int in_blocks = (blocks - div_ceil(shape.reserve, kBlockSlots) - 2) * kBlockSlots;
+  const int in_blocks = (shape.n_blocks / shape.n_tables() - kSpareBlocks) * kBlockSlots - shape.reserve;
   return std::max(0, std::min(in_blocks, shape.n_ctx - shape.reserve));
 }
 
-int Memory::blocks_min(const Shape& shape, int n_pinned, int n_frame) noexcept {
-  return (div_ceil(n_pinned, kBlockSlots) + div_ceil(n_frame + shape.reserve, kBlockSlots) + 2) *
-         shape.n_tables();
+int Memory::blocks_min(const Shape& shape, int n_kept, int n_frame) noexcept {
+  return (div_ceil(n_kept + n_frame + shape.reserve, kBlockSlots) + kSpareBlocks) * shape.n_tables();
+}
+
+bool Memory::must_compress(int n_new) const noexcept {
+  return !has_room(n_new) || (shape_.n_kept > 0 && n_slots() > shape_.n_kept * shape_.n_tables());
 }
 
 Room Memory::make_room(int n_new, const Policy& policy) noexcept {
-  const bool fits = has_room(n_new);
+  const bool fits = !must_compress(n_new);
   if (!policy.evicts()) return fits ? Room::ok : Room::full;
   const int before = n_slots();
   const int n_held = before / shape_.n_tables();
-  const int n_max = std::max(0, stream_tokens_max(shape_) - n_new);
+  int n_max = std::max(0, stream_tokens_max(shape_) - n_new);
+  if (shape_.n_kept > 0) n_max = std::min(n_max, shape_.n_kept);
   const int wanted = policy.when.run({fits, n_new, n_held, n_max, n_frames_since_}, policy.when.args);
   if (fits && (wanted == kEnough || wanted > n_held)) return Room::ok;
 
@@ -138,7 +149,7 @@ void Memory::compress(int layer, int kv_head, const Policy& policy) noexcept {
                           {target_, n},
                           {scratch_, 2 * n},
                           {cosines_, n},
-                          turned_,
+                          directions_,
                           merge_memory_ + 2 * t};
     policy.merge.run(merging, policy.merge.args);
     put_back(layer, kv_head, policy.keep_needs);
@@ -154,18 +165,17 @@ Candidates Memory::gather(int layer, int kv_head, Needs needs) noexcept {
   std::size_t n = 0;
   for (int b = 0; b < table.n_blocks; ++b) {
     const BlockRef& ref = table.blocks[b];
+    if ((needs & kNeedKeys) != 0)
+      pool_.codec().decode(*kernels_, keys_ + n * head_dim, pool_.key_row(ref.block, ref.first), ref.n_live(),
+                           shape_.head_dim);
+    if ((needs & kNeedValues) != 0)
+      pool_.codec().decode(*kernels_, values_ + n * head_dim, pool_.value_row(ref.block, ref.first),
+                           ref.n_live(), shape_.head_dim);
     for (int slot = ref.first; slot < ref.end; ++slot, ++n) {
       facts_[n] = pool_.facts(ref.block, slot);
       positions_[n] = ref.base + facts_[n].offset;
       for (std::size_t m = 0; m < marks; ++m) marks_[m * columns + n] = pool_.marks(ref.block, slot)[m];
-      if ((needs & kNeedKeys) != 0) {
-        float* key = keys_ + n * head_dim;
-        pool_.codec().decode(*kernels_, key, pool_.key_row(ref.block, slot), shape_.head_dim);
-        rope_->turn_back(key, facts_[n].offset);
-      }
-      if ((needs & kNeedValues) != 0)
-        pool_.codec().decode(*kernels_, values_ + n * head_dim, pool_.value_row(ref.block, slot),
-                             shape_.head_dim);
+      if ((needs & kNeedKeys) != 0) rope_->turn_back(keys_ + n * head_dim, facts_[n].offset);
     }
   }
   Candidates slots{layer, kv_head, {facts_, n}, {positions_, n}};
@@ -260,7 +270,7 @@ void Memory::move(std::uint32_t from, int from_slot, std::uint32_t to, int to_sl
   if (turn_by == 0) {
     std::memmove(key, pool_.key_row(from, from_slot), pool_.row_bytes());
   } else {
-    pool_.codec().decode(*kernels_, turned_, pool_.key_row(from, from_slot), shape_.head_dim);
+    pool_.codec().decode(*kernels_, turned_, pool_.key_row(from, from_slot), 1, shape_.head_dim);
     if (turn_by > 0)
       rope_->turn(turned_, turned_, turn_by, shape_.head_dim);
     else

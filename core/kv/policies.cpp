@@ -52,6 +52,7 @@ constexpr PolicyRow kPolicies[] = {
      "h2o, what leaves merged into its neighbour"},
     {"elastic-cache-paper", "score=h2o, heads=tied, select=pools(first=90%, recent=100%), merge=position",
      "a choice for ever, its rest merged into neighbours; then the newest"},
+    {"told", "score=told, select=frames", "whole frames that the caller said matter, then the newest ones"},
     {"random", "score=random, select=top", "image tokens by lot: what a method has to beat"},
     {"infinipot-v", "when=full(low=75), score=vnorm, select=change(share=50%, recent=25%)",
      "the newest frames, what changed since, and long values"},

@@ -72,6 +72,7 @@ Kernels kernels_for(Isa isa) noexcept {
   install_quants_scalar(k);
   install_attention_scalar(k);
   install_rows_scalar(k);
+  install_merge_scalar(k);
   install_image_scalar(k);
 #if SHRIKE_HAVE_AVX2
   if (isa == Isa::avx2) {
@@ -83,6 +84,7 @@ Kernels kernels_for(Isa isa) noexcept {
     install_quants_avx2(k);
     install_attention_avx2(k);
     install_rows_avx2(k);
+    install_merge_avx2(k);
     install_image_avx2(k);
   }
 #endif
@@ -96,6 +98,7 @@ Kernels kernels_for(Isa isa) noexcept {
     install_quants_neon(k);
     install_attention_neon(k);
     install_rows_neon(k);
+    install_merge_neon(k);
     install_image_neon(k);
   }
 #endif

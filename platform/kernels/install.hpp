@@ -13,6 +13,7 @@ void install_dot_scalar(Kernels& k) noexcept;
 void install_quants_scalar(Kernels& k) noexcept;
 void install_attention_scalar(Kernels& k) noexcept;
 void install_rows_scalar(Kernels& k) noexcept;
+void install_merge_scalar(Kernels& k) noexcept;
 void install_image_scalar(Kernels& k) noexcept;
 
 void install_norm_avx2(Kernels& k) noexcept;
@@ -23,6 +24,7 @@ void install_dot_avx2(Kernels& k) noexcept;
 void install_quants_avx2(Kernels& k) noexcept;
 void install_attention_avx2(Kernels& k) noexcept;
 void install_rows_avx2(Kernels& k) noexcept;
+void install_merge_avx2(Kernels& k) noexcept;
 void install_image_avx2(Kernels& k) noexcept;
 
 void install_norm_neon(Kernels& k) noexcept;
@@ -33,6 +35,7 @@ void install_dot_neon(Kernels& k) noexcept;
 void install_quants_neon(Kernels& k) noexcept;
 void install_attention_neon(Kernels& k) noexcept;
 void install_rows_neon(Kernels& k) noexcept;
+void install_merge_neon(Kernels& k) noexcept;
 void install_image_neon(Kernels& k) noexcept;
 
 void install_quants_neon_dotprod(Kernels& k) noexcept;

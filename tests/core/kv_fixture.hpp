@@ -100,9 +100,9 @@ class Fixture {
         Slot s{ref.base + facts.offset, facts.token, {}, {}};
         std::vector<float> row(static_cast<std::size_t>(shape.head_dim));
         const Pool& pool = memory.pool();
-        pool.codec().decode(kernels, row.data(), pool.key_row(ref.block, slot), shape.head_dim);
+        pool.codec().decode(kernels, row.data(), pool.key_row(ref.block, slot), 1, shape.head_dim);
         s.key.assign(row.begin(), row.end());
-        pool.codec().decode(kernels, row.data(), pool.value_row(ref.block, slot), shape.head_dim);
+        pool.codec().decode(kernels, row.data(), pool.value_row(ref.block, slot), 1, shape.head_dim);
         s.value.assign(row.begin(), row.end());
         turn(s.key, ref.base);
         out.push_back(std::move(s));
@@ -176,7 +176,7 @@ class Fixture {
     evidence.mass = floats(need(Mark::mass), columns);
     evidence.window_text = floats(kNeedWindow, columns);
     evidence.window_image = floats(kNeedWindow, columns);
-    evidence.votes = floats(kNeedWindow, columns);
+    evidence.votes = floats(need(Mark::votes), columns);
     evidence.last = floats(need(Mark::last), columns);
     evidence.query_sum = floats(kNeedQueries, queries);
     evidence.query_square = floats(kNeedQueries, queries);

@@ -41,7 +41,7 @@ TEST(Codec, rows_come_back_as_they_were_but_for_rounding) {
       for (float& x : row) x = normal(random);
       std::vector<std::byte> encoded(bytes + 1, std::byte{0x5A});
       codec->encode(test::best_kernels(), encoded.data(), row.data(), head_dim);
-      codec->decode(test::best_kernels(), back.data(), encoded.data(), head_dim);
+      codec->decode(test::best_kernels(), back.data(), encoded.data(), 1, head_dim);
       EXPECT_EQ(encoded.back(), std::byte{0x5A});
       for (std::size_t i = 0; i < row.size(); ++i)
         EXPECT_NEAR(back[i], row[i], error_of(*codec)) << codec->name << " " << head_dim;

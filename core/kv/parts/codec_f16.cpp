@@ -9,8 +9,8 @@ void encode(const Kernels& kernels, std::byte* out, const float* row, int head_d
   kernels.f32_to_f16(reinterpret_cast<f16*>(out), row, head_dim);
 }
 
-void decode(const Kernels& kernels, float* out, const std::byte* row, int head_dim) noexcept {
-  kernels.f16_to_f32(out, reinterpret_cast<const f16*>(row), head_dim);
+void decode(const Kernels& kernels, float* out, const std::byte* rows, int n, int head_dim) noexcept {
+  kernels.f16_to_f32(out, reinterpret_cast<const f16*>(rows), n * head_dim);
 }
 
 void scores(const Kernels& kernels, float* out, int stride, const float* q, int n_q, const std::byte* keys,

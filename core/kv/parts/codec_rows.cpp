@@ -15,8 +15,10 @@ struct Rows {
   static void encode(const Kernels& kernels, std::byte* out, const float* row, int head_dim) noexcept {
     (kernels.*rows).encode(out, row, head_dim);
   }
-  static void decode(const Kernels& kernels, float* out, const std::byte* row, int head_dim) noexcept {
-    (kernels.*rows).decode(out, row, head_dim);
+  static void decode(const Kernels& kernels, float* out, const std::byte* from, int n,
+                     int head_dim) noexcept {
+    for (int i = 0; i < n; ++i, from += bytes(head_dim), out += head_dim)
+      (kernels.*rows).decode(out, from, head_dim);
   }
   static void scores(const Kernels& kernels, float* out, int stride, const float* q, int n_q,
                      const std::byte* keys, int n_keys, int head_dim, float scale) noexcept {
