@@ -233,23 +233,27 @@ void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEviden
   });
 }
 
-// out[j] += sum over rows of each(p[r][j]), a strip of columns at a time: each is read and written once for all
-// rows.
+// out[j] += each(p[r][j]) of up to four rows, in ascending order: a column is read and written once for all four,
+// and more rows side by side would be more streams than a core fetches ahead.
+template <class Vec, int rows, class Each, class One>
+inline void add_rows(float* out, const float* p, std::ptrdiff_t stride, int n, Each each, One one) noexcept {
+  constexpr int kWidth = static_cast<int>(Vec::size);
+  int j = 0;
+  for (; j + kWidth <= n; j += kWidth) {
+    Vec sum = Vec::load_unaligned(out + j);
+    for (int r = 0; r < rows; ++r) sum = sum + each(Vec::load_unaligned(p + r * stride + j));
+    sum.store_unaligned(out + j);
+  }
+  for (; j < n; ++j)
+    for (int r = 0; r < rows; ++r) out[j] += one(p[r * stride + j]);
+}
+
 template <class Vec, class Each, class One>
 inline void add_columns(float* out, const float* p, std::ptrdiff_t stride, int n_rows, int n, Each each,
                         One one) noexcept {
-  constexpr int kWidth = static_cast<int>(Vec::size), kParts = 4;
-  int j = 0;
-  for (; j + kParts * kWidth <= n; j += kParts * kWidth) {
-    Vec sum[kParts];
-    for (int s = 0; s < kParts; ++s) sum[s] = Vec::load_unaligned(out + j + s * kWidth);
-    for (int r = 0; r < n_rows; ++r)
-      for (int s = 0; s < kParts; ++s)
-        sum[s] = sum[s] + each(Vec::load_unaligned(p + r * stride + j + s * kWidth));
-    for (int s = 0; s < kParts; ++s) sum[s].store_unaligned(out + j + s * kWidth);
-  }
-  for (; j < n; ++j)
-    for (int r = 0; r < n_rows; ++r) out[j] += one(p[r * stride + j]);
+  int r = 0;
+  for (; r + 4 <= n_rows; r += 4) add_rows<Vec, 4>(out, p + r * stride, stride, n, each, one);
+  for (; r < n_rows; ++r) add_rows<Vec, 1>(out, p + r * stride, stride, n, each, one);
 }
 
 template <class Vec>
