@@ -66,6 +66,7 @@ class World {
     shape_.n_ctx = kStream + 2 * kReserve;
     shape_.n_blocks = shape_.n_tables() * (div_ceil(n_tokens + kReserve, kBlockSlots) + 2);
     shape_.serve(policy);
+    shape_.n_fresh = Memory::fresh_blocks(shape_, kFrame);
     needs_ = (policy.needs | extra) & kNeedEvidence;
     lay_out(measure_);
     arena_ = Arena::reserve(measure_, {}).value();
@@ -239,10 +240,16 @@ void decode(benchmark::State& state, const std::string& codec, const std::string
   }
   if (percent == 100) whole[codec] = seconds;
   const double slots = world.memory.n_live_mean() * kLayers * kKvHeads;
-  const double bytes = 2 * slots * static_cast<double>(world.memory.pool().row_bytes());
+  const PageFormat* page = world.memory.pool().codec().page;
+  const double row =
+      page == nullptr
+          ? 2.0 * static_cast<double>(world.memory.pool().row_bytes())
+          : static_cast<double>(page->key_bytes(kHeadDim) + page->value_bytes(kHeadDim)) / kBlockSlots;
+  const double bytes = slots * row;
   state.counters["slots"] = world.memory.n_live_mean();
   const Pool& pool = world.memory.pool();
-  const double in_blocks = static_cast<double>(pool.n_blocks() - pool.n_free()) * kBlockSlots;
+  const double in_blocks =
+      static_cast<double>(pool.n_blocks() - pool.n_free() - pool.n_free_pages()) * kBlockSlots;
   state.counters["fill%"] = 100 * slots / in_blocks;
   state.counters["us"] = 1e6 * seconds;
   state.counters["B/s"] = bytes / seconds;
@@ -363,7 +370,8 @@ void register_all(const std::vector<Kernels>& tables) {
     benchmark::RegisterBenchmark((std::string("evidence/") + name).c_str(),
                                  [n = needs](benchmark::State& state) { show(state, n); });
   for (const Codec* codec : codecs())
-    for (const Kernels& k : tables) register_codec(*codec, k);
+    for (const Kernels& k : tables)
+      if (codec->page == nullptr) register_codec(*codec, k);
   for (const Kernels& k : tables) register_merge(k);
 }
 

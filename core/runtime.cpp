@@ -121,15 +121,16 @@ Status Runtime::size_up() {
   shape_.serve(policy_);
   evidence_needs_ = policy_.needs & kv::kNeedEvidence;
   if (options_.evidence) evidence_needs_ |= kv::need(kv::Mark::mass) | kv::kNeedEntropy;
-  const std::size_t bytes = shape_.block_bytes();
+  shape_.n_fresh = kv::Memory::fresh_blocks(shape_, std::max(n_frame_, shape_.reserve));
+  const std::size_t bytes = shape_.block_bytes(), fresh = shape_.fresh_bytes();
   plan_.kv_bytes_per_token = bytes / kv::kBlockSlots * static_cast<std::size_t>(shape_.n_tables());
   plan_.kv_budget_min_bytes =
-      static_cast<std::size_t>(kv::Memory::blocks_min(shape_, n_opening_, n_frame_)) * bytes;
+      static_cast<std::size_t>(kv::Memory::blocks_min(shape_, n_opening_, n_frame_)) * bytes + fresh;
   plan_.kv_codec = shape_.codec_or_f16().name;
   const int n_sensible = std::min(n_opening_ + kSensibleFrames * n_frame_, shape_.n_ctx - shape_.reserve);
-  plan_.kv_budget_sensible_bytes =
-      std::max(plan_.kv_budget_min_bytes,
-               static_cast<std::size_t>(kv::Memory::blocks_min(shape_, std::max(0, n_sensible), 0)) * bytes);
+  plan_.kv_budget_sensible_bytes = std::max(
+      plan_.kv_budget_min_bytes,
+      static_cast<std::size_t>(kv::Memory::blocks_min(shape_, std::max(0, n_sensible), 0)) * bytes + fresh);
   plan_.kv_budget_bytes = options_.kv_budget_bytes > 0
                               ? options_.kv_budget_bytes
                               : std::max(kKvBudgetDefault, 2 * plan_.kv_budget_min_bytes);
@@ -137,7 +138,9 @@ Status Runtime::size_up() {
   // More blocks than every table can use at all positions would lie idle.
   const std::size_t useful = static_cast<std::size_t>(shape_.n_tables()) *
                              static_cast<std::size_t>(div_ceil(shape_.n_ctx, kv::kBlockSlots) + 3);
-  shape_.n_blocks = static_cast<int>(std::min({plan_.kv_budget_bytes / bytes, useful, std::size_t{1} << 28}));
+  const std::size_t for_blocks =
+      plan_.kv_budget_bytes - std::min(plan_.kv_budget_bytes, shape_.fresh_bytes());
+  shape_.n_blocks = static_cast<int>(std::min({for_blocks / bytes, useful, std::size_t{1} << 28}));
   n_chunk_ = std::clamp(align_up(n_frame_, kv::kBlockSlots), kChunkMin, limits::kChunkMax);
   return ok();
 }
@@ -203,7 +206,7 @@ Status Runtime::keep_at_most(std::size_t bytes) {
                  static_cast<std::int64_t>(bytes),
                  static_cast<std::int64_t>(plan_.kv_bytes_per_token) * (n_opening_ + 1)};
   const int n_blocks = kv::Memory::blocks_min(shape_, shape_.n_kept, std::max(n_frame_, shape_.reserve));
-  plan_.kv_budget_bytes = static_cast<std::size_t>(n_blocks) * shape_.block_bytes();
+  plan_.kv_budget_bytes = static_cast<std::size_t>(n_blocks) * shape_.block_bytes() + shape_.fresh_bytes();
   return ok();
 }
 
@@ -347,7 +350,8 @@ void Runtime::make_plan(const Arena& measured) {
   const auto n = [](auto value) { return std::to_string(value); };
   const auto from = [&](std::string_view section) -> std::string {
     if (section == "kv pool")
-      return n(shape_.n_blocks) + " blocks of 16 tokens x (keys + values [" + n(c.head_dim) + "] " +
+      return n(shape_.n_blocks) + (shape_.n_fresh > 0 ? " pages and " + n(shape_.n_fresh) + " fresh" : "") +
+             " blocks of 16 tokens x (keys + values [" + n(c.head_dim) + "] " +
              std::string(shape_.codec_or_f16().name) + " + facts" +
              (kv::n_marks(shape_.needs) > 0 ? " + " + n(kv::n_marks(shape_.needs)) + " marks"
                                             : std::string()) +

@@ -252,7 +252,7 @@ SessionStats Session::stats() const noexcept {
   stats.frames_held = n_frames_;
   stats.oldest_frame_seconds = n_frames_ > 0 ? frames_[0].seconds : 0.0;
   stats.blocks_max = memory.pool().n_blocks();
-  stats.blocks_used = stats.blocks_max - memory.pool().n_free();
+  stats.blocks_used = stats.blocks_max - memory.pool().n_free() - memory.pool().n_free_pages();
   return stats;
 }
 

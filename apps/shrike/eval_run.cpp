@@ -28,12 +28,13 @@ std::vector<int> live_slots(const kv::Memory& memory) {
 // What is remembered at the end of a stream, and where it lies.
 void measure(const Session& session, EvalWatched& out) {
   const kv::Memory& memory = session.runtime().memory();
-  const auto block = static_cast<std::int64_t>(memory.shape().block_bytes());
+  const kv::Memory::Shape& shape = memory.shape();
+  const auto block = static_cast<std::int64_t>(shape.block_bytes());
   out.live = live_slots(memory);
   out.kept_bytes =
       std::accumulate(out.live.begin(), out.live.end(), std::int64_t{0}) * block / kv::kBlockSlots;
-  out.kv_bytes = block * session.stats().blocks_used;
-  out.pool_bytes = block * session.stats().blocks_max;
+  out.kv_bytes = static_cast<std::int64_t>(memory.pool().bytes_used());
+  out.pool_bytes = block * shape.n_blocks + static_cast<std::int64_t>(shape.fresh_bytes());
 }
 
 // The budget with which the longest turn can be kept, whatever has to leave for it.
@@ -43,7 +44,8 @@ std::int64_t turn_budget(const Session& session) {
   std::vector<PromptToken> words(Prompt::kFrameBytesMax + Prompt::kQuestionBytesMax);
   const int n_opening = r.prompt().opening(words);
   const int n_blocks = kv::Memory::blocks_min(shape, n_opening, r.plan().ask_tokens_max);
-  return n_blocks * static_cast<std::int64_t>(shape.block_bytes());
+  return n_blocks * static_cast<std::int64_t>(shape.block_bytes()) +
+         static_cast<std::int64_t>(shape.fresh_bytes());
 }
 
 // One stream after another, with an encoder of its own and one session at a time.

@@ -99,8 +99,7 @@ Json meaning(const gguf::File& file) {
   if (!c) return {{"runs", false}, {"why", error_text(c.error())}};
   Json per_token;
   for (const kv::Codec* codec : kv::codecs())
-    per_token[std::string(codec->name)] = kv::block_bytes(codec->row_bytes(c->head_dim), 0) /
-                                          kv::kBlockSlots *
+    per_token[std::string(codec->name)] = kv::block_bytes(*codec, c->head_dim, 0) / kv::kBlockSlots *
                                           static_cast<std::size_t>(c->n_layers * c->n_kv_heads);
   return {{"runs", true},
           {"layers", c->n_layers},

@@ -11,6 +11,14 @@ namespace {
 constexpr int kPanelScores = 128 * 1024;
 constexpr int kPanelRowsMax = 8;
 
+// p = e^s / sum e^s becomes e^s / (constant + sum e^s), `top` the largest s: its p is e^0 over what it was divided
+// by.
+void scale_for(float constant, float top, float* p, int n) noexcept {
+  const float largest = *std::max_element(p, p + n);
+  const float by = 1 / (1 + constant * std::exp(-top) * largest);
+  for (int j = 0; j < n; ++j) p[j] *= by;
+}
+
 }  // namespace
 
 void Attention::lay_out(Arena& arena, const Memory::Shape& shape, int group, int n_rows_max, int n_threads,
@@ -26,7 +34,7 @@ void Attention::lay_out(Arena& arena, const Memory::Shape& shape, int group, int
   scores_ = arena.take<float>("attention", threads * panel * columns);
   turned_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
   mixed_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
-  if (panel_rows_ * group > shape.codec_or_f16().in_place_max)
+  if (shape.has_pages() || panel_rows_ * group > shape.codec_or_f16().in_place_max)
     block_ = arena.take<float>("attention", threads * kBlockSlots * static_cast<std::size_t>(head_dim_));
   const std::size_t heads = static_cast<std::size_t>(shape.n_kv_heads);
   const std::size_t panels = heads * static_cast<std::size_t>(panels_max_);
@@ -67,7 +75,7 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
     if (evidence != nullptr)
       shown = shown_of(panel.kv_head, task % n_panels, n_rows, panel.n_slots, *evidence, look);
     scores(kernels, memory, panel, q, thread);
-    weigh(kernels, panel, thread, query_class, shown);
+    weigh(kernels, memory, panel, thread, query_class, shown);
     mix(kernels, memory, panel, n_kv_heads * group_, out, thread);
   });
   if (evidence == nullptr) return;
@@ -178,11 +186,11 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
         memory.rope().turn(turned + static_cast<std::ptrdiff_t>(row * group_ + g) * head_dim_,
                            from + static_cast<std::ptrdiff_t>(g) * head_dim_, distance, head_dim_);
     }
-    if (panel.n_rows * group_ <= pool.codec().in_place_max) {
+    if (panel.n_rows * group_ <= pool.codec().in_place_max && !pool.is_page(ref.block)) {
       pool.codec().scores(kernels, scores_of(thread) + column, columns_, turned, panel.n_rows * group_,
                           pool.key_row(ref.block, ref.first), n, head_dim_, scale);
     } else {
-      pool.codec().decode(kernels, block_of(thread), pool.key_row(ref.block, ref.first), n, head_dim_);
+      memory.read_keys(kernels, block_of(thread), ref, ref.first, n);
       kernels.attn_scores_f32(scores_of(thread) + column, columns_, turned, head_dim_, panel.n_rows * group_,
                               block_of(thread), head_dim_, n, head_dim_, scale);
     }
@@ -202,12 +210,14 @@ void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_row
   }
 }
 
-void Attention::weigh(const Kernels& kernels, const Panel& panel, int thread, const Modality* query_class,
-                      const PanelShown& shown) noexcept {
+void Attention::weigh(const Kernels& kernels, const Memory& memory, const Panel& panel, int thread,
+                      const Modality* query_class, const PanelShown& shown) noexcept {
   for (int row = 0; row < panel.n_rows; ++row) {
     const int visible = panel.n_slots - (panel.n_chunk - 1 - panel.first_row - row);
     for (int g = 0; g < group_; ++g) {
       float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * columns_;
+      const float constant = memory.n_evicted() > 0 ? memory.shape().constant : 0.0f;
+      const float top = constant > 0 ? *std::max_element(p, p + visible) : 0.0f;
       if (shown.rows == nullptr) {
         kernels.softmax(p, visible);
       } else {
@@ -223,6 +233,7 @@ void Attention::weigh(const Kernels& kernels, const Panel& panel, int thread, co
           sums.n_class_rows[c] += seen.mass[c] > 0 ? 1 : 0;
         }
       }
+      if (constant > 0) scale_for(constant, top, p, visible);
       std::fill(p + visible, p + panel.n_columns, 0.0f);
     }
     look_at(kernels, panel, row, thread, query_class, shown);
@@ -257,11 +268,11 @@ void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& p
   for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
     const int n_keys = std::min(ref.n_live(), panel.n_columns - column);
     if (n_keys <= 0) break;
-    if (n <= pool.codec().in_place_max) {
+    if (n <= pool.codec().in_place_max && !pool.is_page(ref.block)) {
       pool.codec().mix(kernels, mixed, scores_of(thread) + column, columns_, n,
                        pool.value_row(ref.block, ref.first), n_keys, head_dim_);
     } else {
-      pool.codec().decode(kernels, block_of(thread), pool.value_row(ref.block, ref.first), n_keys, head_dim_);
+      pool.read_values(kernels, block_of(thread), ref.block, ref.first, n_keys);
       kernels.attn_mix_f32(mixed, head_dim_, scores_of(thread) + column, columns_, n, block_of(thread),
                            head_dim_, n_keys, head_dim_);
     }

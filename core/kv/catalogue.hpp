@@ -85,7 +85,11 @@
 #define SHRIKE_KV_CODECS(row) \
   row(codec_f16)               \
   row(codec_q8_0)              \
-  row(codec_q4)
+  row(codec_q4)                \
+  row(codec_kivi4)             \
+  row(codec_kivi2)             \
+  row(codec_qaq)               \
+  row(codec_think)
 // clang-format on
 
 namespace shrike::kv {

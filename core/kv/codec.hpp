@@ -5,12 +5,13 @@
 #include <span>
 #include <string_view>
 
+#include "core/kv/page.hpp"
 #include "platform/kernels/kernels.hpp"
 
 namespace shrike::kv {
 
 // How a key or value row lies in the pool. A row stands alone: any slot can leave or move without its
-// neighbours.
+// neighbours. With `page` that holds for what is new, and full blocks are kept as pages.
 //
 // Shapes   a row is head_dim numbers; encoded, row_bytes(head_dim) bytes, a multiple of two
 struct Codec {
@@ -26,6 +27,7 @@ struct Codec {
                  const std::byte* keys, int n_keys, int head_dim, float scale) noexcept;
   void (*mix)(const Kernels& kernels, float* out, const float* p, int p_stride, int n_q,
               const std::byte* values, int n_keys, int head_dim) noexcept;
+  const PageFormat* page = nullptr;
   int in_place_max = INT_MAX;  // queries; for more of them decoding first is faster
 };
 

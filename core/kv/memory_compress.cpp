@@ -20,12 +20,14 @@ constexpr int kSpareBlocks = 2;
 }  // namespace
 
 int Memory::stream_tokens_max(const Shape& shape) noexcept {
-  const int in_blocks = (shape.n_blocks / shape.n_tables() - kSpareBlocks) * kBlockSlots - shape.reserve;
+  const int beside = shape.has_pages() ? 0 : shape.reserve;  // there it has blocks of its own
+  const int in_blocks = (shape.n_blocks / shape.n_tables() - kSpareBlocks) * kBlockSlots - beside;
   return std::max(0, std::min(in_blocks, shape.n_ctx - shape.reserve));
 }
 
 int Memory::blocks_min(const Shape& shape, int n_kept, int n_frame) noexcept {
-  return (div_ceil(n_kept + n_frame + shape.reserve, kBlockSlots) + kSpareBlocks) * shape.n_tables();
+  const int beside = shape.has_pages() ? 0 : shape.reserve;
+  return (div_ceil(n_kept + n_frame + beside, kBlockSlots) + kSpareBlocks) * shape.n_tables();
 }
 
 bool Memory::must_compress(int n_new) const noexcept {
@@ -34,13 +36,21 @@ bool Memory::must_compress(int n_new) const noexcept {
 
 Room Memory::make_room(int n_new, const Policy& policy) noexcept {
   const bool fits = !must_compress(n_new);
-  if (!policy.evicts()) return fits ? Room::ok : Room::full;
+  if (!policy.evicts()) {
+    if (fits) seal();
+    return fits ? Room::ok : Room::full;
+  }
   const int before = n_slots();
   const int n_held = before / shape_.n_tables();
-  int n_max = std::max(0, stream_tokens_max(shape_) - n_new);
+  int n_max = std::max(0, shape_.has_pages()
+                              ? std::min(stream_tokens_max(shape_), shape_.n_ctx - shape_.reserve - n_new)
+                              : stream_tokens_max(shape_) - n_new);
   if (shape_.n_kept > 0) n_max = std::min(n_max, shape_.n_kept);
   const int wanted = policy.when.run({fits, n_new, n_held, n_max, n_frames_since_}, policy.when.args);
-  if (fits && (wanted == kEnough || wanted > n_held)) return Room::ok;
+  if (fits && (wanted == kEnough || wanted > n_held)) {
+    seal();
+    return Room::ok;
+  }
 
   Room room = Room::full;
   // Less and less may stay, for what holes and half-used blocks cost; a policy that keeps whole frames fits
@@ -49,6 +59,7 @@ Room Memory::make_room(int n_new, const Policy& policy) noexcept {
        keep -= kBlockSlots) {
     if (keep <= 0) thaw();  // the pinned ones alone: a choice for ever yields to the budget
     evict(std::max(0, keep), policy);
+    seal();
     find_positions(n_new);
     if (has_room(n_new) || repack(n_new, policy)) room = Room::compressed;
     if (keep <= 0) break;
@@ -166,16 +177,15 @@ Candidates Memory::gather(int layer, int kv_head, Needs needs) noexcept {
   for (int b = 0; b < table.n_blocks; ++b) {
     const BlockRef& ref = table.blocks[b];
     if ((needs & kNeedKeys) != 0)
-      pool_.codec().decode(*kernels_, keys_ + n * head_dim, pool_.key_row(ref.block, ref.first), ref.n_live(),
-                           shape_.head_dim);
+      pool_.read_keys(*kernels_, keys_ + n * head_dim, ref.block, ref.first, ref.n_live());
     if ((needs & kNeedValues) != 0)
-      pool_.codec().decode(*kernels_, values_ + n * head_dim, pool_.value_row(ref.block, ref.first),
-                           ref.n_live(), shape_.head_dim);
+      pool_.read_values(*kernels_, values_ + n * head_dim, ref.block, ref.first, ref.n_live());
     for (int slot = ref.first; slot < ref.end; ++slot, ++n) {
       facts_[n] = pool_.facts(ref.block, slot);
       positions_[n] = ref.base + facts_[n].offset;
       for (std::size_t m = 0; m < marks; ++m) marks_[m * columns + n] = pool_.marks(ref.block, slot)[m];
-      if ((needs & kNeedKeys) != 0) rope_->turn_back(keys_ + n * head_dim, facts_[n].offset);
+      if ((needs & kNeedKeys) != 0 && !pool_.is_page(ref.block))
+        rope_->turn_back(keys_ + n * head_dim, facts_[n].offset);
     }
   }
   Candidates slots{layer, kv_head, {facts_, n}, {positions_, n}};
@@ -266,8 +276,9 @@ void Memory::squeeze(BlockRef& ref, const std::uint8_t* keep) noexcept {
 
 // One slot to another place, its key turned by `turn_by` more, at most kOffsetMax either way.
 void Memory::move(std::uint32_t from, int from_slot, std::uint32_t to, int to_slot, int turn_by) noexcept {
-  std::byte* key = pool_.key_row(to, to_slot);
-  if (turn_by == 0) {
+  if (pool_.is_page(to)) {  // its rows stay where they are, and are not turned
+    SHRIKE_DCHECK(from == to, from, to);
+  } else if (std::byte* key = pool_.key_row(to, to_slot); turn_by == 0) {
     std::memmove(key, pool_.key_row(from, from_slot), pool_.row_bytes());
   } else {
     pool_.codec().decode(*kernels_, turned_, pool_.key_row(from, from_slot), 1, shape_.head_dim);

@@ -50,6 +50,7 @@ std::vector<std::uint8_t> memory_bytes(const Session& session) {
       for (const kv::BlockRef& ref : memory.table(layer, head)) {
         add(&ref.base, sizeof(ref.base));
         for (int slot = ref.first; slot < ref.end; ++slot) {
+          if (memory.pool().is_page(ref.block)) continue;
           add(memory.pool().key_row(ref.block, slot), row);
           add(memory.pool().value_row(ref.block, slot), row);
           add(&memory.pool().facts(ref.block, slot), sizeof(kv::SlotFacts));

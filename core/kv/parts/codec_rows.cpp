@@ -40,10 +40,12 @@ constexpr int kInPlaceMax = 9;
 const Codec codec_q8_0{"q8_0",     "eight bits and a scale for 32 numbers: 0.53 of f16",
                        Q8::bytes,  Q8::encode,
                        Q8::decode, Q8::scores,
-                       Q8::mix,    kInPlaceMax};
+                       Q8::mix,    nullptr,
+                       kInPlaceMax};
 const Codec codec_q4{"q4",       "four bits, a scale and a least for 32 numbers: 0.31 of f16",
                      Q4::bytes,  Q4::encode,
                      Q4::decode, Q4::scores,
-                     Q4::mix,    kInPlaceMax};
+                     Q4::mix,    nullptr,
+                     kInPlaceMax};
 
 }  // namespace shrike::kv::parts
