@@ -4,6 +4,7 @@
 //   decode/<codec>/<policy>/<percent>   attention of one token over what is left of a long stream
 //   evidence/<what>                     attention of a frame that shows so much of itself
 //   codec/<codec>/<isa>/<what>          rows of keys and values
+//   merge/<isa>/<what>                  keys as directions, and the nearest of them
 //
 // Every rate comes with the share of what this machine can do, measured in the same run.
 #include <benchmark/benchmark.h>
@@ -64,6 +65,7 @@ class World {
     shape_.n_ctx = kStream + 2 * kReserve;
     shape_.n_blocks = shape_.n_tables() * (div_ceil(n_tokens + kReserve, kBlockSlots) + 2);
     shape_.serve(policy);
+    shape_.n_fresh = Memory::fresh_blocks(shape_, kFrame);
     needs_ = (policy.needs | extra) & kNeedEvidence;
     lay_out(measure_);
     arena_ = Arena::reserve(measure_, {}).value();
@@ -79,7 +81,7 @@ class World {
     give(evidence.mass, need(Mark::mass), columns);
     give(evidence.window_text, kNeedWindow, columns);
     give(evidence.window_image, kNeedWindow, columns);
-    give(evidence.votes, kNeedWindow, columns);
+    give(evidence.votes, need(Mark::votes), columns);
     give(evidence.last, need(Mark::last), columns);
     give(evidence.query_sum, kNeedQueries, kHeads * kHeadDim);
     give(evidence.query_square, kNeedQueries, kHeads * kHeadDim);
@@ -237,10 +239,16 @@ void decode(benchmark::State& state, const std::string& codec, const std::string
   }
   if (percent == 100) whole[codec] = seconds;
   const double slots = world.memory.n_live_mean() * kLayers * kKvHeads;
-  const double bytes = 2 * slots * static_cast<double>(world.memory.pool().row_bytes());
+  const PageFormat* page = world.memory.pool().codec().page;
+  const double row =
+      page == nullptr
+          ? 2.0 * static_cast<double>(world.memory.pool().row_bytes())
+          : static_cast<double>(page->key_bytes(kHeadDim) + page->value_bytes(kHeadDim)) / kBlockSlots;
+  const double bytes = slots * row;
   state.counters["slots"] = world.memory.n_live_mean();
   const Pool& pool = world.memory.pool();
-  const double in_blocks = static_cast<double>(pool.n_blocks() - pool.n_free()) * kBlockSlots;
+  const double in_blocks =
+      static_cast<double>(pool.n_blocks() - pool.n_free() - pool.n_free_pages()) * kBlockSlots;
   state.counters["fill%"] = 100 * slots / in_blocks;
   state.counters["us"] = 1e6 * seconds;
   state.counters["B/s"] = bytes / seconds;
@@ -298,7 +306,7 @@ void register_codec(const Codec& codec, const Kernels& k) {
   add("encode", static_cast<double>(bytes), each,
       [&codec, &k] { codec.encode(k, row.data(), numbers.data(), kHeadDim); });
   add("decode", static_cast<double>(bytes), each, [&codec, &k] {
-    codec.decode(k, out.data(), row.data(), kHeadDim);
+    codec.decode(k, out.data(), row.data(), 1, kHeadDim);
     benchmark::DoNotOptimize(out.data());
   });
   for (const int n_q : {1, 3}) {
@@ -311,6 +319,28 @@ void register_codec(const Codec& codec, const Kernels& k) {
       benchmark::DoNotOptimize(out.data());
     });
   }
+}
+
+// What leaves for a frame against what stays of a tenth of a long stream.
+void register_merge(const Kernels& k) {
+  constexpr int kKept = kStream / 10 - kFrame, kPairs = kHeadDim / 2;
+  static std::vector<float> numbers(kKept * kHeadDim), inverse(kKept, 0.001f);
+  static std::vector<std::int16_t> panel(static_cast<std::size_t>(align_up(kKept, kPanelKeys) * kHeadDim), 5);
+  static std::vector<std::int16_t> leaving(kFrame * kHeadDim, -3);
+  static std::vector<std::int32_t> best(kFrame);
+  Numbers().fill(numbers);
+  const std::string name = std::string("merge/") + isa_name(k.isa);
+  benchmark::RegisterBenchmark((name + "/direction_64").c_str(), [&k](benchmark::State& state) {
+    rows(state, 6.0 * kHeadDim, 2.0 * kHeadDim,
+         [&k] { benchmark::DoNotOptimize(k.direction(leaving.data(), numbers.data(), kHeadDim)); });
+  });
+  benchmark::RegisterBenchmark((name + "/nearest_72x747x64").c_str(), [&k](benchmark::State& state) {
+    const double products = 1.0 * kFrame * kKept * kHeadDim;
+    rows(state, 2.0 * kKept * kHeadDim, 2 * products, [&k] {
+      k.nearest(best.data(), leaving.data(), kFrame, panel.data(), inverse.data(), kKept, kPairs);
+      benchmark::DoNotOptimize(best.data());
+    });
+  });
 }
 
 void register_all(const std::vector<Kernels>& tables) {
@@ -339,7 +369,9 @@ void register_all(const std::vector<Kernels>& tables) {
     benchmark::RegisterBenchmark((std::string("evidence/") + name).c_str(),
                                  [n = needs](benchmark::State& state) { show(state, n); });
   for (const Codec* codec : codecs())
-    for (const Kernels& k : tables) register_codec(*codec, k);
+    for (const Kernels& k : tables)
+      if (codec->page == nullptr) register_codec(*codec, k);
+  for (const Kernels& k : tables) register_merge(k);
 }
 
 }  // namespace

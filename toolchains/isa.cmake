@@ -13,9 +13,9 @@ set(SHRIKE_FLAGS_neon "")
 set(SHRIKE_FLAGS_neon_dotprod -march=armv8.2-a+dotprod)
 
 # The families that a set improves; the others are its parent's.
-set(SHRIKE_FAMILIES_avx2 norm act rope convert dot quants attention rows image peak panel)
+set(SHRIKE_FAMILIES_avx2 norm act rope convert dot quants attention rows merge image peak panel)
 set(SHRIKE_FAMILIES_avx512 peak panel)
-set(SHRIKE_FAMILIES_neon norm act rope convert dot quants attention rows image peak)
+set(SHRIKE_FAMILIES_neon norm act rope convert dot quants attention rows merge image peak)
 set(SHRIKE_FAMILIES_neon_dotprod quants)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

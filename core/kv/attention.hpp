@@ -84,8 +84,8 @@ class Attention {
               int thread) noexcept;
   static void add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores,
                        int stride) noexcept;
-  void weigh(const Kernels& kernels, const Panel& panel, int thread, const Modality* query_class,
-             const PanelShown& shown) noexcept;
+  void weigh(const Kernels& kernels, const Memory& memory, const Panel& panel, int thread,
+             const Modality* query_class, const PanelShown& shown) noexcept;
   void look_at(const Kernels& kernels, const Panel& panel, int row, int thread, const Modality* query_class,
                const PanelShown& shown) noexcept;
   void mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,
