@@ -182,7 +182,6 @@ struct Kernels {
   // --- convert --------------------------------------------------------------------------------------- exact
   void (*f32_to_f16)(f16* out, const float* x, int n) noexcept;  // to nearest even
   void (*f16_to_f32)(float* out, const f16* x, int n) noexcept;
-  void (*q8_0_to_f32)(float* out, const std::byte* row, int n) noexcept;  // n a multiple of 32
   // Per group of 32: d = max|x| / 127, q = trunc(v +- 0.5) of v = x * (127 / max|x|); d = 0 gives q = 0. Same
   // bits everywhere. Numbers that are not finite or whose inverse is not give some q in -127..127.
   void (*quantize_q8)(std::int8_t* q, float* d, const float* x, int n) noexcept;  // n a multiple of 32
