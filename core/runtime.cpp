@@ -236,7 +236,6 @@ Status Runtime::lay_out(Arena& arena) {
   if (model_->has_vision) {
     const VisionConfig& v = model_->vision_config;
     vision_encoder_.lay_out(arena, compute_);
-    projector_.lay_out(arena);
     image_rows_ =
         arena.take<float>("vision", static_cast<std::size_t>(tiles_.n_tiles_max) *
                                         static_cast<std::size_t>(n_image) * static_cast<std::size_t>(c.dim));
@@ -295,7 +294,7 @@ const float* Runtime::encode_image(int tile) noexcept {
   const std::ptrdiff_t numbers =
       std::ptrdiff_t{model_->vision_config.n_image_tokens()} * model_->text_config.dim;
   float* rows = image_rows_ + tile * numbers;
-  projector_.project(compute_, vision_encoder_.encode(compute_), rows);
+  projector_.project(compute_, vision_encoder_.encode(compute_), vision_encoder_.room(), rows);
   return rows;
 }
 

@@ -21,13 +21,15 @@ void VisionEncoder::lay_out(Arena& arena, const Compute& compute) noexcept {
     return arena.take<float>("vision", static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
   };
   planes_ = floats(3 * c.image_size, c.image_size);
-  patches_ = floats(c.n_patches(), c.patch_numbers());
   x_ = floats(c.n_patches(), c.dim);
   h_ = floats(c.n_patches(), c.dim);
-  q_ = floats(c.n_patches(), c.dim);
-  k_ = floats(c.n_patches(), c.dim);
-  v_ = floats(c.n_patches(), c.dim);
-  ff_ = floats(c.n_patches(), c.n_ff);
+  // Patches are over when attention begins, attention when the feed-forward does: they share their room.
+  room_ = floats(c.n_patches(), std::max({c.patch_numbers(), 3 * c.dim, c.n_ff}));
+  if (room_ != nullptr) {
+    q_ = room_;
+    k_ = q_ + static_cast<std::ptrdiff_t>(c.n_patches()) * c.dim;
+    v_ = k_ + static_cast<std::ptrdiff_t>(c.n_patches()) * c.dim;
+  }
   scores_ = floats(compute.threads.count() * kPanelRows, c.n_patches());
   if (!compute.kernels.wide.fast) return;
   const PanelForm& form = compute.kernels.wide.form;
@@ -48,7 +50,7 @@ void VisionEncoder::unfold() noexcept {
   const VisionConfig& c = *config_;
   const int side = c.image_size;
   const int p = c.patch_size;
-  float* out = patches_;
+  float* out = room_;
   for (int py = 0; py < c.grid(); ++py)
     for (int px = 0; px < c.grid(); ++px)
       for (int channel = 0; channel < 3; ++channel)
@@ -166,7 +168,7 @@ const float* VisionEncoder::encode(const Compute& compute) noexcept {
 
   unfold();
   for (int row = 0; row < n; ++row) matrix_row(k, weights_->position, row, row_of(x_, row));
-  linear(compute, patches_, n, {{weights_->patch.weight, weights_->patch.bias, x_, true}});
+  linear(compute, room_, n, {{weights_->patch.weight, weights_->patch.bias, x_, true}});
   for (const VisionLayer& layer : weights_->layers) {
     norm(layer.ln1);
     linear(compute, h_, n,
@@ -176,11 +178,11 @@ const float* VisionEncoder::encode(const Compute& compute) noexcept {
     attend(compute, layer.q.weight.type == DType::f32);
     linear(compute, h_, n, {{layer.o.weight, layer.o.bias, x_, true}});
     norm(layer.ln2);
-    linear(compute, h_, n, {{layer.up.weight, layer.up.bias, ff_}});
+    linear(compute, h_, n, {{layer.up.weight, layer.up.bias, room_}});
     each_row(compute, n, [&](int row) {
-      activate(k, c.activation, ff_ + static_cast<std::ptrdiff_t>(row) * c.n_ff, c.n_ff);
+      activate(k, c.activation, room_ + static_cast<std::ptrdiff_t>(row) * c.n_ff, c.n_ff);
     });
-    linear(compute, ff_, n, {{layer.down.weight, layer.down.bias, x_, true}});
+    linear(compute, room_, n, {{layer.down.weight, layer.down.bias, x_, true}});
   }
   norm(weights_->post_ln);
   return h_;
