@@ -1,7 +1,8 @@
-// What the memory costs, on one thread and that thread's own time, for a decoder of the shape below:
+// What the memory costs, for a decoder of the shape below, on one thread and that thread's own time, but for row/:
 //
 //   frame/<policy>                      making room for one frame, as a share of all other work on the frame
 //   decode/<codec>/<policy>/<percent>   attention of one token over what is left of a long stream
+//   row/<way>/<threads>                 attention of one token over a long stream, by ranges or by kv heads
 //   evidence/<what>                     attention of a frame that shows so much of itself
 //   codec/<codec>/<isa>/<what>          rows of keys and values
 //   merge/<isa>/<what>                  keys as directions, and the nearest of them
@@ -21,6 +22,7 @@
 #include "core/kv/attention.hpp"
 #include "core/kv/catalogue.hpp"
 #include "core/kv/memory.hpp"
+#include "platform/clock.hpp"
 #include "platform/kernels/q8.hpp"
 #include "platform/threads.hpp"
 
@@ -56,7 +58,8 @@ class Numbers {
 // A memory in an arena of its own, and a stream that feeds it.
 class World {
  public:
-  World(const Policy& policy, int n_tokens, Needs extra = 0) : policy(policy) {
+  World(const Policy& policy, int n_tokens, Needs extra = 0, int n_threads = 1)
+      : policy(policy), threads_(n_threads) {
     shape_.n_layers = kLayers;
     shape_.n_kv_heads = kKvHeads;
     shape_.head_dim = kHeadDim;
@@ -116,6 +119,15 @@ class World {
     benchmark::DoNotOptimize(out_.data());
   }
 
+  // One row. An evidence that asks for nothing keeps it from going by ranges.
+  void attend_row(bool by_ranges) {
+    Evidence nothing;
+    for (int layer = 0; layer < kLayers; ++layer)
+      attention.attend(kernels, threads_, memory, layer, q_.data(), out_.data(), 1, classes_.data(),
+                       by_ranges ? nullptr : &nothing);
+    benchmark::DoNotOptimize(out_.data());
+  }
+
   // A stream of so many tokens, in frames.
   void feed(int n_tokens) {
     for (int frame = 0; n_tokens > 0; ++frame, n_tokens -= kFrame) {
@@ -136,13 +148,13 @@ class World {
   void lay_out(Arena& arena) {
     rope_.lay_out(arena, Memory::rope_positions(shape_.n_ctx), kHeadDim, 1e5f, kernels.rope_halves);
     memory.lay_out(arena, shape_, rope_, kernels);
-    attention.lay_out(arena, kernels, shape_, kGroup, kFrame, 1, needs_);
+    attention.lay_out(arena, kernels, shape_, kGroup, kFrame, threads_.count(), needs_);
   }
 
   Memory::Shape shape_;
   Needs needs_ = 0;
   RopeTable rope_;
-  Threads threads_{1};
+  Threads threads_;
   Numbers numbers_;
   std::vector<float> q_ = std::vector<float>(kFrame * kHeads * kHeadDim), out_ = q_;
   std::vector<Modality> classes_ = std::vector<Modality>(kFrame, Modality::image);
@@ -257,6 +269,26 @@ void decode(benchmark::State& state, const std::string& codec, const std::string
   if (whole.contains("f16")) state.counters["times_f16"] = whole["f16"] / seconds;
 }
 
+// The least time on the wall: what more threads shorten, where nothing else had the processors.
+void one_row(benchmark::State& state, bool by_ranges, int n_threads) {
+  static std::map<int, std::unique_ptr<World>> worlds;
+  static std::map<int, double> by_heads;
+  std::unique_ptr<World>& world = worlds[n_threads];
+  if (!world) {
+    world = std::make_unique<World>(parse_policy("full").value(), kStream, 0, n_threads);
+    world->feed(kStream);
+  }
+  double seconds = 1e9;
+  for (auto _ : state) {
+    const std::int64_t begin = monotonic_ns();
+    world->attend_row(by_ranges);
+    seconds = std::min(seconds, static_cast<double>(monotonic_ns() - begin) * 1e-9);
+  }
+  if (!by_ranges) by_heads[n_threads] = seconds;
+  state.counters["us"] = 1e6 * seconds;
+  if (by_heads.contains(n_threads)) state.counters["times"] = by_heads[n_threads] / seconds;
+}
+
 void show(benchmark::State& state, Needs needs) {
   static std::map<Needs, std::unique_ptr<World>> worlds;
   static double plain = 0;
@@ -358,6 +390,11 @@ void register_all(const std::vector<Kernels>& tables) {
         benchmark::RegisterBenchmark(("decode/" + name + "/" + by + "/" + std::to_string(percent)).c_str(),
                                      [=](benchmark::State& state) { decode(state, name, by, percent); });
       }
+  for (const int n_threads : {1, 2, 4})
+    for (const bool by_ranges : {false, true})
+      benchmark::RegisterBenchmark(
+          ((by_ranges ? "row/ranges/" : "row/heads/") + std::to_string(n_threads)).c_str(),
+          [=](benchmark::State& state) { one_row(state, by_ranges, n_threads); });
   const std::pair<const char*, Needs> shown[] = {{"none", 0},
                                                  {"mass", need(Mark::mass)},
                                                  {"entropy", kNeedEntropy},

@@ -90,6 +90,7 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const SessionOptions& options) {
   SHRIKE_TRY_VOID(runtime->lay_out(measure));
   PageOptions pages;
   pages.lock = options.mlock;
+  pages.huge = true;  // blocks of keys and values lie far apart: each read of one would miss the TLB
   SHRIKE_TRY(runtime->arena_, Arena::reserve(measure, pages));
   SHRIKE_TRY_VOID(runtime->lay_out(runtime->arena_));
   runtime->arena_.seal();

@@ -55,7 +55,7 @@ void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shap
 void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
                        const float* q, float* out, int n_rows, const Modality* query_class,
                        Evidence* evidence, const Look& look) noexcept {
-  if (in_ranges(n_rows, evidence)) return attend_ranges(kernels, threads, memory, layer, q, out);
+  if (in_ranges(memory, n_rows, evidence)) return attend_ranges(kernels, threads, memory, layer, q, out);
   const int n_kv_heads = memory.shape().n_kv_heads;
   if (evidence != nullptr && evidence->rows != nullptr) note_modality(memory, layer);
   const bool panels = in_panels(kernels, n_rows);
