@@ -114,18 +114,6 @@ const Attack kAttacks[] = {
      "text.gguf",
      [](GgufWriter& t, GgufWriter&) { t.set("tokenizer.ggml.eos_token_id", -7); },
      {"tokenizer.ggml.eos_token_id"}},
-    {"D_byte_token_minus_one",
-     "text.gguf",
-     [](GgufWriter& t, GgufWriter&) {
-       test::Vocabulary v = test::small_pieces();
-       v.tokens[3] = "<0x-1>";
-       const std::size_t n = test::small_vocabulary().tokens.size();
-       v.tokens.resize(n);
-       v.types.resize(n);
-       v.scores.resize(n);
-       v.write(t);
-     },
-     {"<0x-1>"}},
     {"D_fewer_rows_than_tokens",
      "text.gguf",
      [](GgufWriter& t, GgufWriter&) { t.set_array("tokenizer.ggml.tokens", Words(5000, "a")); },
