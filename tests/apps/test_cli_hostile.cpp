@@ -152,7 +152,7 @@ TEST_P(CliHostile, is_refused_in_one_line) {
   test::expect_refused(plan(), 65, told);
 }
 INSTANTIATE_TEST_SUITE_P(Attacks, CliHostile, ::testing::ValuesIn(kAttacks),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& row) { return std::string(row.param.name); });
 
 // E: a picture as long as it is thin, with an unmodified model.
 class CliHostilePicture : public test::CliTest {};
