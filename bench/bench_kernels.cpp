@@ -2,14 +2,14 @@
 // machine can do, measured in the same run. `bench_kernels --benchmark_filter=matmul` for some of them.
 #include <benchmark/benchmark.h>
 
-#include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
 
-#include "bench/machine.hpp"
+#include "bench/begin.hpp"
+#include "core/tensor.hpp"
+#include "platform/kernels/groups.hpp"
 #include "platform/kernels/kernels.hpp"
-#include "platform/kernels/q8.hpp"
 
 namespace shrike::bench {
 namespace {
@@ -51,22 +51,34 @@ class Rate {
   double begin_ = thread_seconds();
 };
 
-enum class Weights { f32, f16, q8_0 };
+void multiply(const Kernels& k, DType type, const Matmul& task) {
+  switch (type) {
+    case DType::f32:
+      return k.matmul_f32(task);
+    case DType::f16:
+      return k.matmul_f16(task);
+    case DType::bf16:
+      return k.matmul_bf16(task);
+    case DType::q8_0:
+      return k.matmul_q8_0(task);
+    default:
+      return k.matmul_quants(type, task);
+  }
+}
 
 // Weights of 64 MiB at least, walked matrix by matrix, when one row is multiplied: decode reads them from RAM.
-void matmul(benchmark::State& state, const Kernels& k, Weights type, int n_in, int n_out, int n_rows) {
-  const std::size_t row_bytes = type == Weights::f32 ? static_cast<std::size_t>(n_in) * 4
-                                : type == Weights::f16
-                                    ? static_cast<std::size_t>(n_in) * 2
-                                    : static_cast<std::size_t>(n_in / kQ8Group) * sizeof(QBlockQ8_0);
+void matmul(benchmark::State& state, const Kernels& k, DType type, int n_in, int n_out, int n_rows) {
+  const DTypeInfo info = dtype_info(type);
+  const std::size_t row_bytes = static_cast<std::size_t>(n_in / info.weights * info.bytes);
   const std::size_t matrix_bytes = row_bytes * static_cast<std::size_t>(n_out);
   const std::size_t n_matrices = n_rows == 1 ? (std::size_t{64} << 20) / matrix_bytes + 1 : 1;
   const std::vector<std::byte> w(matrix_bytes * n_matrices);
   const auto x = numbers(static_cast<std::size_t>(n_rows * n_in));
   std::vector<std::int8_t> xq(x.size());
-  std::vector<float> xd(x.size() / kQ8Group + 1), y(static_cast<std::size_t>(n_rows * n_out));
-  if (type == Weights::q8_0) k.quantize_q8(xq.data(), xd.data(), x.data(), n_rows * n_in);
-  const auto run = type == Weights::f32 ? k.matmul_f32 : type == Weights::f16 ? k.matmul_f16 : k.matmul_q8_0;
+  std::vector<float> xd(x.size() / kQ8Group), y(static_cast<std::size_t>(n_rows * n_out));
+  std::vector<std::int32_t> xsum(x.size() / kQ8Sum);
+  k.quantize_q8(xq.data(), xd.data(), x.data(), n_rows * n_in);
+  k.q8_sums(xsum.data(), xq.data(), n_rows * n_in);
   Matmul task;
   task.w_row_bytes = row_bytes;
   task.n_in = task.x_stride = n_in;
@@ -75,12 +87,13 @@ void matmul(benchmark::State& state, const Kernels& k, Weights type, int n_in, i
   task.x = x.data();
   task.xq = xq.data();
   task.xd = xd.data();
+  task.xsum = xsum.data();
   task.y = y.data();
   std::size_t at = 0;
   Rate rate(state);
   for (auto _ : state) {
     task.w = w.data() + at * matrix_bytes;
-    run(task);
+    multiply(k, type, task);
     benchmark::DoNotOptimize(y.data());
     at = at + 1 == n_matrices ? 0 : at + 1;
   }
@@ -88,6 +101,19 @@ void matmul(benchmark::State& state, const Kernels& k, Weights type, int n_in, i
     rate.bytes(static_cast<double>(matrix_bytes));
   else
     rate.flop(2.0 * n_in * n_out * n_rows);
+}
+
+// One row of weights to groups, as many products of rows unpack them.
+void unpack_row(benchmark::State& state, const Kernels& k, DType type, int n) {
+  const DTypeInfo info = dtype_info(type);
+  const std::vector<std::byte> row(static_cast<std::size_t>(n / info.weights * info.bytes));
+  std::vector<Group> groups(static_cast<std::size_t>(n / kQ8Group));
+  Rate rate(state);
+  for (auto _ : state) {
+    k.unpack(type, row.data(), 0, n / kQ8Group, groups.data());
+    benchmark::DoNotOptimize(groups.data());
+  }
+  rate.bytes(static_cast<double>(row.size()) + sizeof(Group) * static_cast<double>(groups.size()));
 }
 
 void scores(benchmark::State& state, const Kernels& k, int n_q, int n_keys, int head_dim) {
@@ -160,17 +186,20 @@ void elementwise(benchmark::State& state, int n, double bytes_each, Body body) {
 }
 
 void register_products(const Kernels& k, const std::string& isa) {
-  const struct {
-    const char* name;
-    Weights type;
-  } types[] = {{"f32", Weights::f32}, {"f16", Weights::f16}, {"q8_0", Weights::q8_0}};
-  for (const auto& t : types)
+  constexpr DType kTypes[] = {DType::f32,  DType::f16,  DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1,
+                              DType::q5_0, DType::q5_1, DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl};
+  for (const DType type : kTypes)
     for (const int n_rows : {1, 64}) {
-      const std::string name =
-          std::string("matmul_") + t.name + "/" + isa + "/576x1536x" + std::to_string(n_rows);
-      benchmark::RegisterBenchmark(name.c_str(), [&k, type = t.type, n_rows](benchmark::State& state) {
-        matmul(state, k, type, 576, 1536, n_rows);
+      const DTypeInfo info = dtype_info(type);
+      const int n_in = 576 % info.weights == 0 ? 576 : 768;
+      const std::string name = std::string("matmul_") + info.name + "/" + isa + "/" + std::to_string(n_in) +
+                               "x1536x" + std::to_string(n_rows);
+      benchmark::RegisterBenchmark(name.c_str(), [&k, type, n_in, n_rows](benchmark::State& state) {
+        matmul(state, k, type, n_in, 1536, n_rows);
       });
+      if (n_rows > 1 || type == DType::f32 || type == DType::f16 || type == DType::bf16) continue;
+      benchmark::RegisterBenchmark((std::string("unpack_") + info.name + "/" + isa + "/768").c_str(),
+                                   [&k, type](benchmark::State& s) { unpack_row(s, k, type, 768); });
     }
 }
 
@@ -209,13 +238,8 @@ void register_vectors(const Kernels& k, const std::string& isa) {
 
 int main(int argc, char** argv) {
   using namespace shrike;
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 64;
-  bench::machine = bench::measure_machine();
-  std::fprintf(stderr, "one thread at best: reads %.1f GB/s, %.1f GFLOP/s in f32\n",
-               bench::machine.bytes_per_s * 1e-9, bench::machine.flop_per_s * 1e-9);
-  std::vector<Kernels> tables;
-  for (const Isa isa : runnable_isas()) tables.push_back(kernels_for(isa));
+  bench::machine = bench::begin(argc, argv);
+  const std::vector<Kernels> tables = bench::all_kernels();
   for (const Kernels& k : tables) {
     bench::register_products(k, isa_name(k.isa));
     bench::register_attention(k, isa_name(k.isa));

@@ -28,12 +28,12 @@ constexpr std::array<std::string_view, 3> kEnvironment = {
 
 bool runnable(const std::string& path) { return access(path.c_str(), X_OK) == 0; }
 
-std::string beside_us() {
+std::string our_folder() {  // with its slash
   std::array<char, 4096> self{};
   const ssize_t n = readlink("/proc/self/exe", self.data(), self.size());
   if (n <= 0) return "";
   const std::string_view path(self.data(), static_cast<std::size_t>(n));
-  return std::string(path.substr(0, path.rfind('/') + 1)) + kProgram;
+  return std::string(path.substr(0, path.rfind('/') + 1));
 }
 
 std::string in_path() {
@@ -50,8 +50,10 @@ std::string in_path() {
 
 std::string find_program(const std::string& wanted) {
   if (!wanted.empty()) return runnable(wanted) ? wanted : "";
-  const std::string beside = beside_us();
-  return runnable(beside) ? beside : in_path();
+  const std::string folder = our_folder();
+  for (const char* place : {"", "../libexec/shrike/"})
+    if (const std::string path = folder + place + kProgram; runnable(path)) return path;
+  return in_path();
 }
 
 // What the child is born with: our two descriptors and the standard outputs, default signals, and a group of
@@ -103,10 +105,15 @@ class Birth {
 }  // namespace
 
 Result<CaptureProcess> CaptureProcess::prepare(const std::string& program, const std::string& argument) {
+  const char* named = std::getenv("SHRIKE_CAPTURE");
+  const std::string wanted = program.empty() && named != nullptr ? named : program;
   CaptureProcess process;
-  process.program_ = find_program(program);
-  if (process.program_.empty())
-    return Error{Code::missing, "no such capture program", program.empty() ? kProgram : program};
+  process.program_ = find_program(wanted);
+  if (process.program_.empty()) {
+    Error error{Code::missing, "no such capture program", wanted.empty() ? kProgram : wanted};
+    error.hint = "cameras, clips and pictures need it, synthetic:seed=7 does not";
+    return error;
+  }
   process.argument_ = argument;
   process.shown_ = redacted(argument);
   for (char** variable = environ; *variable != nullptr; ++variable)

@@ -16,7 +16,8 @@ inline constexpr int kArgumentBytesMax = 4096;  // fits into a pipe, so that wri
 // process that we are gone.
 class CaptureProcess {
  public:
-  // Looks for the program: `program` if given, else beside this one, else in PATH.
+  // Looks for the program: `program` if given, else $SHRIKE_CAPTURE, else beside this one, where it is installed
+  // (../libexec/shrike), or in PATH.
   // Errors   missing
   [[nodiscard]] static Result<CaptureProcess> prepare(const std::string& program,
                                                       const std::string& argument);

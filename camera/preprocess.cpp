@@ -68,15 +68,21 @@ struct Layout {
   std::size_t first[2], count[2], weight[2];  // across, down
   std::size_t window, row;
 
-  Layout(int width_max, int height_max, int side, Filter filter) noexcept {
+  Layout(int width_max, int height_max, int side, Filter filter, int across_max) noexcept {
     const auto n = static_cast<std::size_t>(side);
     const int n_in_max[2] = {width_max, height_max};
-    std::size_t taps_max = 0;
+    std::size_t taps_max = 0;  // of the whole picture in one tile, which shrinks most
     for (int i = 0; i < 2; ++i) {
-      taps_max = static_cast<std::size_t>(Geometry(n_in_max[i], side, filter).taps_max);
-      first[i] = take(n * sizeof(std::int32_t));
-      count[i] = take(n * sizeof(std::int32_t));
-      weight[i] = take(n * taps_max * sizeof(std::int32_t));
+      std::size_t n_weights = 0;
+      for (int across = 1; across <= across_max; ++across) {
+        const auto n_out = static_cast<std::size_t>(across * side);
+        const auto taps = static_cast<std::size_t>(Geometry(n_in_max[i], across * side, filter).taps_max);
+        if (across == 1) taps_max = taps;
+        n_weights = std::max(n_weights, n_out * taps);
+      }
+      first[i] = take(static_cast<std::size_t>(across_max) * n * sizeof(std::int32_t));
+      count[i] = take(static_cast<std::size_t>(across_max) * n * sizeof(std::int32_t));
+      weight[i] = take(n_weights * sizeof(std::int32_t));
     }
     window = take(kWindows * taps_max * 3 * n);
     row = take(3 * n);
@@ -92,23 +98,25 @@ struct Layout {
 
 }  // namespace
 
-std::size_t Preprocessor::bytes_needed(int width_max, int height_max, int side, Filter filter) noexcept {
-  return Layout(width_max, height_max, side, filter).used;
+std::size_t Preprocessor::bytes_needed(int width_max, int height_max, int side, Filter filter,
+                                       int across_max) noexcept {
+  return Layout(width_max, height_max, side, filter, across_max).used;
 }
 
 Preprocessor::Preprocessor(const Kernels& kernels, std::byte* memory, int width_max, int height_max, int side,
-                           Filter filter) noexcept
+                           Filter filter, int across_max) noexcept
     : resample_row_(kernels.resample_row),
       resample_column_(kernels.resample_column),
       normalise_rgb_(kernels.normalise_rgb),
       width_max_(width_max),
       height_max_(height_max),
       side_(side),
+      across_max_(across_max),
       filter_(filter) {
   SHRIKE_CHECK(width_max > 0 && height_max > 0, width_max, height_max);
-  SHRIKE_CHECK(side > 0, side);
+  SHRIKE_CHECK(side > 0 && across_max > 0, side, across_max);
   SHRIKE_CHECK(reinterpret_cast<std::uintptr_t>(memory) % 64 == 0);
-  const Layout layout(width_max, height_max, side, filter);
+  const Layout layout(width_max, height_max, side, filter, across_max);
   Axis* const axes[2] = {&across_, &down_};
   for (int i = 0; i < 2; ++i) {
     axes[i]->first = reinterpret_cast<std::int32_t*>(memory + layout.first[i]);
@@ -119,12 +127,13 @@ Preprocessor::Preprocessor(const Kernels& kernels, std::byte* memory, int width_
   row_ = reinterpret_cast<std::uint8_t*>(memory + layout.row);
 }
 
-void Preprocessor::prepare(Axis& axis, int n_in) const noexcept {
-  if (axis.n_in == n_in) return;
-  const Geometry geometry(n_in, side_, filter_);
+void Preprocessor::prepare(Axis& axis, int n_in, int n_out) const noexcept {
+  if (axis.n_in == n_in && axis.n_out == n_out) return;
+  const Geometry geometry(n_in, n_out, filter_);
   axis.n_in = n_in;
+  axis.n_out = n_out;
   axis.taps_max = geometry.taps_max;
-  for (int i = 0; i < side_; ++i) {
+  for (int i = 0; i < n_out; ++i) {
     const double centre = (i + 0.5) * geometry.scale;
     const int first = std::max(static_cast<int>(centre - geometry.support + 0.5), 0);
     const int end = std::min(static_cast<int>(centre + geometry.support + 0.5), n_in);
@@ -142,22 +151,31 @@ void Preprocessor::prepare(Axis& axis, int n_in) const noexcept {
 
 // Output rows ask for ascending ranges of input rows that overlap. Each input row is resampled across once,
 // into a window of twice the largest range; when its end is reached, the rows still needed move to its front.
-bool Preprocessor::operator()(const Frame& frame, const ImageInput& out) noexcept {
+bool Preprocessor::operator()(const Frame& frame, const ImageInput& out, TileGrid grid, int tile) noexcept {
   if (frame.pixels == nullptr || frame.width <= 0 || frame.height <= 0) return false;
   if (frame.width > width_max_ || frame.height > height_max_) return false;
   if (frame.stride < 3 * static_cast<std::size_t>(frame.width)) return false;
   SHRIKE_CHECK(out.side == side_, out.side, side_);
-  prepare(across_, frame.width);
-  prepare(down_, frame.height);
+  SHRIKE_CHECK(grid.rows <= across_max_ && grid.columns <= across_max_, grid.rows, grid.columns);
+  SHRIKE_CHECK(tile >= 0 && tile < grid.n_tiles(), tile, grid.n_tiles());
+  if (tile == grid.n_tiles() - 1) {  // the whole picture
+    grid = {1, 1};
+    tile = 0;
+  }
+  prepare(across_, frame.width, grid.columns * side_);
+  prepare(down_, frame.height, grid.rows * side_);
 
-  const ResampleAxis across{across_.first, across_.count, across_.weight, across_.taps_max, side_};
+  const std::ptrdiff_t left = std::ptrdiff_t{tile % grid.columns} * side_;
+  const int top = tile / grid.columns * side_;
+  const ResampleAxis across{across_.first + left, across_.count + left,
+                            across_.weight + left * across_.taps_max, across_.taps_max, side_};
   const auto side = static_cast<std::size_t>(side_);
   const std::size_t row_bytes = 3 * side;
   const auto window_row = [&](int row) { return window_ + static_cast<std::size_t>(row) * row_bytes; };
-  int window_first = 0;  // the input row at the window's front
-  int n_ready = 0;       // input rows resampled so far
+  int window_first = down_.first[top];  // the input row at the window's front
+  int n_ready = window_first;           // input rows resampled so far
   for (int y = 0; y < side_; ++y) {
-    const int first = down_.first[y], end = first + down_.count[y];
+    const int first = down_.first[top + y], end = first + down_.count[top + y];
     if (end - window_first > kWindows * down_.taps_max) {
       const int n_kept = std::max(n_ready - first, 0);
       std::memmove(window_, window_row(first - window_first), static_cast<std::size_t>(n_kept) * row_bytes);
@@ -167,8 +185,8 @@ bool Preprocessor::operator()(const Frame& frame, const ImageInput& out) noexcep
       resample_row_(window_row(n_ready - window_first),
                     frame.pixels + static_cast<std::size_t>(n_ready) * frame.stride, across);
     resample_column_(row_, window_row(first - window_first), row_bytes,
-                     down_.weight + static_cast<std::ptrdiff_t>(y) * down_.taps_max, down_.count[y],
-                     static_cast<int>(row_bytes));
+                     down_.weight + static_cast<std::ptrdiff_t>(top + y) * down_.taps_max,
+                     down_.count[top + y], static_cast<int>(row_bytes));
     normalise_rgb_(out.planes + static_cast<std::size_t>(y) * side, side * side, row_, side_, out.scale,
                    out.shift);
   }

@@ -11,7 +11,8 @@ namespace shrike {
 namespace {
 
 constexpr std::size_t kKvBudgetDefault = 4u << 20;
-constexpr int kChunkMin = 64;  // rows: below that a product is bound by its weights
+constexpr int kSensibleFrames = 16;
+constexpr int kChunkMin = 128;  // rows: with fewer, unpacking the weights is a good part of a product
 // What a process of ours holds beside its arena: libc, the directory of the model's keys and tensors, touched
 // stacks.
 constexpr std::size_t kProcessBytes = 4u << 20;
@@ -45,7 +46,7 @@ Runtime::Runtime(std::unique_ptr<Model> model, const Kernels& kernels, int n_thr
     : model_(std::move(model)),
       kernels_(kernels),
       threads_(n_threads),
-      compute_{kernels_, threads_, {}},
+      compute_{kernels_, threads_, {}, {}},
       vision_encoder_(model_->vision_config, model_->vision_weights),
       projector_(model_->vision_config, model_->vision_weights),
       decoder_(model_->text_config, model_->text_weights) {}
@@ -89,6 +90,7 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const SessionOptions& options) {
   SHRIKE_TRY_VOID(runtime->lay_out(measure));
   PageOptions pages;
   pages.lock = options.mlock;
+  pages.huge = true;  // blocks of keys and values lie far apart: each read of one would miss the TLB
   SHRIKE_TRY(runtime->arena_, Arena::reserve(measure, pages));
   SHRIKE_TRY_VOID(runtime->lay_out(runtime->arena_));
   runtime->arena_.seal();
@@ -109,41 +111,103 @@ Status Runtime::size_up() {
              Tokenizer::build(model_->file(),
                               std::span(heap).subspan((Arena::kAlignment - misaligned) % Arena::kAlignment,
                                                       tokenizer_bytes)));
-  int n_question = 0;
-  if (model_->has_vision) {
-    const int n_image = model_->vision_config.n_image_tokens();
-    std::vector<TokenId> scratch(4096);
-    std::vector<PromptToken> out(static_cast<std::size_t>(n_image) + 4096);
-    SHRIKE_TRY(const Prompt prompt, Prompt::make(model_->file(), tokenizer, c, n_image, scratch));
-    n_opening_ = prompt.opening(out);
-    n_frame_ = prompt.frame(Prompt::kSecondsMax, 0, out);
-    plan_.tokens_per_frame = prompt.frame(0.0, 0, out);
-    n_question = prompt.question("", out);
-    if (n_opening_ < 0)
-      return model_->file().error(Code::malformed, "the opening words are too long", "shrike.prompt.intro");
-    SHRIKE_CHECK(n_frame_ > 0 && n_question > 0, n_frame_, n_question);
-  }
+  if (model_->has_vision) SHRIKE_TRY_VOID(size_up_prompt(tokenizer));
 
   shape_.n_layers = c.n_layers;
   shape_.n_kv_heads = c.n_kv_heads;
   shape_.head_dim = c.head_dim;
   shape_.n_ctx = options_.context_max > 0 ? std::min(options_.context_max, c.n_ctx) : c.n_ctx;
-  shape_.reserve = n_question + options_.question_tokens_max + options_.answer_tokens_max;
+  shape_.reserve = n_around_ + options_.question_tokens_max + options_.answer_tokens_max;
   shape_.group = c.group();
   shape_.serve(policy_);
   evidence_needs_ = policy_.needs & kv::kNeedEvidence;
   if (options_.evidence) evidence_needs_ |= kv::need(kv::Mark::mass) | kv::kNeedEntropy;
-  const std::size_t bytes = shape_.block_bytes();
+  shape_.n_fresh = kv::Memory::fresh_blocks(shape_, std::max(n_frame_, shape_.reserve));
+  const std::size_t bytes = shape_.block_bytes(), fresh = shape_.fresh_bytes();
+  plan_.kv_bytes_per_token = bytes / kv::kBlockSlots * static_cast<std::size_t>(shape_.n_tables());
   plan_.kv_budget_min_bytes =
-      static_cast<std::size_t>(kv::Memory::blocks_min(shape_, n_opening_, n_frame_)) * bytes;
+      static_cast<std::size_t>(kv::Memory::blocks_min(shape_, n_opening_, n_frame_)) * bytes + fresh;
+  plan_.kv_codec = shape_.codec_or_f16().name;
+  const int n_sensible = std::min(n_opening_ + kSensibleFrames * n_frame_, shape_.n_ctx - shape_.reserve);
+  plan_.kv_budget_sensible_bytes = std::max(
+      plan_.kv_budget_min_bytes,
+      static_cast<std::size_t>(kv::Memory::blocks_min(shape_, std::max(0, n_sensible), 0)) * bytes + fresh);
   plan_.kv_budget_bytes = options_.kv_budget_bytes > 0
                               ? options_.kv_budget_bytes
                               : std::max(kKvBudgetDefault, 2 * plan_.kv_budget_min_bytes);
+  if (options_.kv_kept_bytes > 0) SHRIKE_TRY_VOID(keep_at_most(options_.kv_kept_bytes));
   // More blocks than every table can use at all positions would lie idle.
   const std::size_t useful = static_cast<std::size_t>(shape_.n_tables()) *
                              static_cast<std::size_t>(div_ceil(shape_.n_ctx, kv::kBlockSlots) + 3);
-  shape_.n_blocks = static_cast<int>(std::min({plan_.kv_budget_bytes / bytes, useful, std::size_t{1} << 28}));
+  const std::size_t for_blocks =
+      plan_.kv_budget_bytes - std::min(plan_.kv_budget_bytes, shape_.fresh_bytes());
+  shape_.n_blocks = static_cast<int>(std::min({for_blocks / bytes, useful, std::size_t{1} << 28}));
   n_chunk_ = std::clamp(align_up(n_frame_, kv::kBlockSlots), kChunkMin, limits::kChunkMax);
+  return ok();
+}
+
+Prompt::Options Runtime::prompt_options() const noexcept {
+  return {model_->vision_config.n_image_tokens(), format_, options_.pictures};
+}
+
+Status Runtime::size_up_prompt(const Tokenizer& tokenizer) {
+  const gguf::File& file = model_->file();
+  format_ = &recognised_format(file, tokenizer, model_->vision_config.projector);
+  if (!options_.chat_format.empty()) {
+    SHRIKE_TRY(format_, chat_format(options_.chat_format));
+  }
+  std::vector<TokenId> scratch(4096);
+  SHRIKE_TRY(const Prompt prompt,
+             Prompt::make(file, tokenizer, model_->text_config, prompt_options(), scratch));
+  SHRIKE_TRY_VOID(size_up_tiles(prompt));
+
+  const int n_image = model_->vision_config.n_image_tokens();
+  std::vector<PromptToken> out(
+      static_cast<std::size_t>(tiles_.n_tiles_max) * static_cast<std::size_t>(n_image + 64) + 4096);
+  n_opening_ = prompt.opening(out);
+  n_around_ = prompt.question("", out, true);
+  if (n_opening_ < 0)
+    return file.error(Code::malformed, "the opening words are too long", "shrike.prompt.intro");
+  const int across = tiles_.across_max;
+  for (int rows = 0; rows <= across; ++rows)
+    for (int columns = rows > 0 ? 1 : 0; columns <= (rows > 0 ? across : 0); ++columns) {
+      const TileGrid grid{rows, columns};
+      if (grid.n_tiles() > tiles_.n_tiles_max || grid.rows * grid.columns == 1) continue;
+      n_frame_ = std::max(n_frame_, prompt.frame(Prompt::kSecondsMax, 0, out, grid, true));
+      plan_.tokens_per_frame = std::max(plan_.tokens_per_frame, prompt.frame(0.0, 0, out, grid));
+    }
+  if (n_around_ <= 0)
+    return file.error(Code::unsupported, "the vocabulary spells none of the words around a question",
+                      "tokenizer.ggml.tokens");
+  SHRIKE_CHECK(n_frame_ > 0, n_frame_);
+  return ok();
+}
+
+// Tiles are as many as the model was made for, the vocabulary has marks for and the options ask for.
+Status Runtime::size_up_tiles(const Prompt& prompt) {
+  const VisionConfig& v = model_->vision_config;
+  const int wanted = options_.image_tokens_max, n_image = v.n_image_tokens();
+  if (wanted > 0 && wanted < n_image)
+    return Error{Code::usage, "too small for one tile", "--image-max-tokens", wanted, n_image};
+  const int across = std::min(tiles_across(v.image_size, v.longest_edge), prompt.tiles_across_max());
+  tiles_ = {v.image_size, v.longest_edge, across,
+            wanted == 0 ? 1 : std::min(wanted / n_image, across * across + 1)};
+  return ok();
+}
+
+TileGrid Runtime::tiles_for(int width, int height) const noexcept { return tiles_of(width, height, tiles_); }
+
+// The budget is what the stream may keep, and room for what comes next: a frame, or a turn that stays, and the
+// reserve behind it.
+Status Runtime::keep_at_most(std::size_t bytes) {
+  shape_.n_kept = static_cast<int>(
+      std::min<std::size_t>(bytes / plan_.kv_bytes_per_token, static_cast<std::size_t>(shape_.n_ctx)));
+  if (shape_.n_kept <= n_opening_)
+    return Error{Code::does_not_fit, "the opening words and one token more need more", "--kv-budget",
+                 static_cast<std::int64_t>(bytes),
+                 static_cast<std::int64_t>(plan_.kv_bytes_per_token) * (n_opening_ + 1)};
+  const int n_blocks = kv::Memory::blocks_min(shape_, shape_.n_kept, std::max(n_frame_, shape_.reserve));
+  plan_.kv_budget_bytes = static_cast<std::size_t>(n_blocks) * shape_.block_bytes() + shape_.fresh_bytes();
   return ok();
 }
 
@@ -160,7 +224,7 @@ Status Runtime::lay_out(Arena& arena) {
   if (!arena.measures()) {
     SHRIKE_TRY(tokenizer_, Tokenizer::build(model_->file(), {tokenizer_memory, tokenizer_bytes}));
     if (model_->has_vision) {
-      SHRIKE_TRY(prompt_, Prompt::make(model_->file(), tokenizer_, c, n_image, {scratch, n_prompt}));
+      SHRIKE_TRY(prompt_, Prompt::make(model_->file(), tokenizer_, c, prompt_options(), {scratch, n_prompt}));
     }
   }
 
@@ -169,20 +233,17 @@ Status Runtime::lay_out(Arena& arena) {
   memory_.lay_out(arena, shape_, rope_, kernels_);
   decoder_.lay_out(arena, compute_, shape_, n_chunk_, evidence_needs_);
   chunk_facts_ = arena.take<kv::TokenFacts>("chunk", static_cast<std::size_t>(n_chunk_));
-  int n_rows = n_chunk_;
-  int n_in = std::max({c.dim, c.n_ff, c.n_heads * c.head_dim});
+  std::vector<Compute::Size> products = {{n_chunk_, std::max({c.dim, c.n_ff, c.n_heads * c.head_dim})}};
   if (model_->has_vision) {
     const VisionConfig& v = model_->vision_config;
     vision_encoder_.lay_out(arena, compute_);
-    projector_.lay_out(arena);
     image_rows_ =
-        arena.take<float>("vision", static_cast<std::size_t>(n_image) * static_cast<std::size_t>(c.dim));
-    n_rows = std::max(n_rows, v.n_patches());
-    n_in = std::max({n_in, v.dim, v.n_ff, v.patch_numbers()});
-    // The projector's rows are few but long: shuffle^2 * dim numbers for each shuffle^2 patches.
-    n_in = std::max(n_in, div_ceil(v.n_patches() * v.dim, n_rows));
+        arena.take<float>("vision", static_cast<std::size_t>(tiles_.n_tiles_max) *
+                                        static_cast<std::size_t>(n_image) * static_cast<std::size_t>(c.dim));
+    products.push_back({v.n_patches(), std::max({v.dim, v.n_ff, v.patch_numbers()})});
+    products.push_back({n_image, v.shuffle * v.shuffle * v.dim});
   }
-  compute_.lay_out(arena, "int8 activations", n_rows, n_in);
+  compute_.lay_out(arena, "products", products);
   lay_out_evidence(arena);
   guest_memory_.clear();
   for (const SessionOptions::Guest& guest : options_.guests)
@@ -209,7 +270,7 @@ void Runtime::lay_out_evidence(Arena& arena) {
     shown.mass = floats(kv::need(kv::Mark::mass), columns);
     shown.window_text = floats(kv::kNeedWindow, columns);
     shown.window_image = floats(kv::kNeedWindow, columns);
-    shown.votes = floats(kv::kNeedWindow, columns);
+    shown.votes = floats(kv::need(kv::Mark::votes), columns);
     shown.last = floats(kv::need(kv::Mark::last), columns);
     shown.query_sum = floats(kv::kNeedQueries, queries);
     shown.query_square = floats(kv::kNeedQueries, queries);
@@ -228,10 +289,14 @@ ImageInput Runtime::image_input() noexcept {
   return input;
 }
 
-const float* Runtime::encode_image() noexcept {
+const float* Runtime::encode_image(int tile) noexcept {
   SHRIKE_CHECK(model_->has_vision);
-  projector_.project(compute_, vision_encoder_.encode(compute_), image_rows_);
-  return image_rows_;
+  SHRIKE_CHECK(tile >= 0 && tile < tiles_.n_tiles_max, tile, tiles_.n_tiles_max);
+  const std::ptrdiff_t numbers =
+      std::ptrdiff_t{model_->vision_config.n_image_tokens()} * model_->text_config.dim;
+  float* rows = image_rows_ + tile * numbers;
+  projector_.project(compute_, vision_encoder_.encode(compute_), vision_encoder_.room(), rows);
+  return rows;
 }
 
 std::byte* Runtime::guest_memory(std::string_view name) noexcept {
@@ -282,7 +347,8 @@ void Runtime::make_plan(const Arena& measured) {
   const auto n = [](auto value) { return std::to_string(value); };
   const auto from = [&](std::string_view section) -> std::string {
     if (section == "kv pool")
-      return n(shape_.n_blocks) + " blocks of 16 tokens x (keys + values [" + n(c.head_dim) + "] " +
+      return n(shape_.n_blocks) + (shape_.n_fresh > 0 ? " pages and " + n(shape_.n_fresh) + " fresh" : "") +
+             " blocks of 16 tokens x (keys + values [" + n(c.head_dim) + "] " +
              std::string(shape_.codec_or_f16().name) + " + facts" +
              (kv::n_marks(shape_.needs) > 0 ? " + " + n(kv::n_marks(shape_.needs)) + " marks"
                                             : std::string()) +
@@ -299,10 +365,12 @@ void Runtime::make_plan(const Arena& measured) {
     if (section == "text") return "tokenizer tables, prompt buffers, times of the frames held";
     if (section == "vision")
       return n(model_->vision_config.n_patches()) + " patches through " + n(model_->vision_config.dim) +
-             " wide layers";
+             " wide layers" +
+             (tiles_.n_tiles_max > 1 ? ", rows of " + n(tiles_.n_tiles_max) + " tiles" : std::string());
     if (section == "evidence")
       return "what attention shows of " + n(shape_.slots_max()) + " slots, for the policy";
-    if (section == "int8 activations") return "one chunk, for products with q8_0 weights";
+    if (section == "products")
+      return "activations as integers, " + n(threads_.count()) + " threads x a panel of weights";
     return "";
   };
   for (const Arena::Section& section : measured.sections())
@@ -319,8 +387,6 @@ void Runtime::make_plan(const Arena& measured) {
   plan_.rows.push_back(
       {"weights", "mapped from the files, read-only", model_->mapped_bytes(), PlanRow::Kind::mapped});
 
-  plan_.kv_bytes_per_token =
-      shape_.block_bytes() / kv::kBlockSlots * static_cast<std::size_t>(shape_.n_tables());
   plan_.stream_tokens_max = kv::Memory::stream_tokens_max(shape_);
   plan_.stream_frames_max = plan_.tokens_per_frame > 0
                                 ? std::max(0, plan_.stream_tokens_max - n_opening_) / plan_.tokens_per_frame

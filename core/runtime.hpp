@@ -25,12 +25,17 @@ struct SessionOptions {
   std::string mmproj_path;  // vision tower and projector, GGUF; a session that sees needs it
   std::size_t kv_budget_bytes =
       0;  // all KV memory there will ever be; 0: 4 MiB, or more where that is too small
+  std::size_t kv_kept_bytes = 0;  // or: what the stream may keep when room is made, in slots; the budget is
+                                  // then that and working room: a frame, asking, rounding to blocks
   std::string kv_policy = "recent";  // a name from kv::named_policies(), or a composition by hand
   std::string standing_question;     // what policies with observe=question look with; empty: as observe=proxy
   int n_threads = 0;                 // 0: one per processor
   int question_tokens_max = 128;     // room kept for one question
   int answer_tokens_max = 64;        // ... and its answer
   int context_max = 0;               // positions; 0: what the model was trained for
+  std::string chat_format;           // a name from chat_formats(); empty: as the files show
+  bool pictures = false;             // pictures without a time are shown, no stream
+  int image_tokens_max = 0;          // of one picture, which decides into how many tiles it is cut; 0: one
   std::size_t memory_max_bytes = 0;  // cap for the whole plan; 0: none
   bool mlock = false;
   bool evidence = false;  // collect what attention shows (Runtime::evidence)
@@ -83,6 +88,7 @@ class Runtime {
   const Plan& plan() const noexcept { return plan_; }
   const SessionOptions& options() const noexcept { return options_; }
   const Arena& arena() const noexcept { return arena_; }
+  const Model& model() const noexcept { return *model_; }
   const TextConfig& text_config() const noexcept { return model_->text_config; }
   const VisionConfig* vision_config() const noexcept {
     return model_->has_vision ? &model_->vision_config : nullptr;
@@ -101,8 +107,13 @@ class Runtime {
   HeldFrame* held_frames() noexcept { return held_frames_; }
 
   ImageInput image_input() noexcept;
-  // The picture in image_input() as image tokens: [n_image_tokens][dim], valid until the next call.
-  const float* encode_image() noexcept;
+  // How a picture of that size is cut, and the most tiles that any is cut into.
+  TileGrid tiles_for(int width, int height) const noexcept;
+  int tiles_max() const noexcept { return tiles_.n_tiles_max; }
+  const ChatFormat& format() const noexcept { return *format_; }
+  // The picture in image_input() as image tokens: [n_image_tokens][dim], valid until the same tile is encoded
+  // again. Tiles lie one behind the other.
+  const float* encode_image(int tile = 0) noexcept;
 
   // Appends a prompt of any length to the memory, chunk by chunk. Tokens below 0 are rows of `image_rows`
   // [..][dim]. want_logits: logits() of its last rows may follow, as far as they lie in the last chunk.
@@ -118,6 +129,10 @@ class Runtime {
   [[nodiscard]] static Result<std::unique_ptr<Runtime>> prepare(const SessionOptions& options);
   [[nodiscard]] Status lay_out(Arena& arena);
   [[nodiscard]] Status size_up();
+  [[nodiscard]] Status size_up_prompt(const Tokenizer& tokenizer);
+  [[nodiscard]] Status size_up_tiles(const Prompt& prompt);
+  Prompt::Options prompt_options() const noexcept;
+  [[nodiscard]] Status keep_at_most(std::size_t bytes);
   void make_plan(const Arena& measured);
   void lay_out_evidence(Arena& arena);
 
@@ -139,9 +154,12 @@ class Runtime {
   kv::Memory::Shape shape_;
   int n_opening_ = 0;  // tokens of the opening
   int n_frame_ = 0;    // the most tokens of a frame
+  int n_around_ = 0;   // tokens around a question
+  const ChatFormat* format_ = nullptr;
+  TileLimits tiles_;
   int n_chunk_ = 0;
   int last_chunk_rows_ = 0;
-  float* image_rows_ = nullptr;            // [n_image_tokens][dim]
+  float* image_rows_ = nullptr;            // [tiles_max][n_image_tokens][dim]
   kv::TokenFacts* chunk_facts_ = nullptr;  // [n_chunk]
   kv::Needs evidence_needs_ = 0;           // of the policy and of the options
   std::span<kv::Evidence> evidence_;       // [n_layers] if asked for in the options, else one or none

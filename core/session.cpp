@@ -34,6 +34,7 @@ Session::Session(std::unique_ptr<Runtime> runtime)
 void Session::reset() noexcept {
   runtime_->memory().reset();
   opened_ = false;
+  again_ = false;
   n_frames_ = 0;
   next_event_ = 0;
   n_remembered_ = 0;
@@ -70,8 +71,9 @@ void Session::observe() noexcept {
   if (!opened_) return;
   const bool standing = r.policy().observe == kv::Observe::question;
   const int room = r.plan().ask_tokens_max - r.plan().answer_tokens_max;
-  int n = r.prompt().question(standing ? std::string_view(standing_question_) : "", r.prompt_buffer());
-  if (n < 0 || n > room) n = r.prompt().question("", r.prompt_buffer());
+  int n =
+      r.prompt().question(standing ? std::string_view(standing_question_) : "", r.prompt_buffer(), again_);
+  if (n < 0 || n > room) n = r.prompt().question("", r.prompt_buffer(), again_);
   if (n <= 0 || n > room) return;
   r.memory().mark();
   r.run(r.prompt_buffer().first(static_cast<std::size_t>(n)), nullptr, false, Shown::window);
@@ -80,15 +82,23 @@ void Session::observe() noexcept {
 
 // Looks, when making room for n_tokens would need it. True: the prompt buffer holds other words now.
 bool Session::observe_for(int n_tokens) noexcept {
-  if (runtime_->policy().observe == kv::Observe::frame || runtime_->memory().has_room(n_tokens)) return false;
+  if (runtime_->policy().observe == kv::Observe::frame || !runtime_->memory().must_compress(n_tokens))
+    return false;
   observe();
   return true;
 }
 
-std::span<const float> Session::encode() noexcept {
-  const Runtime& r = *runtime_;
-  const int n = r.vision_config()->n_image_tokens() * r.text_config().dim;
-  return {runtime_->encode_image(), static_cast<std::size_t>(n)};
+void Session::settle() noexcept {
+  begin();
+  if (!runtime_->memory().must_compress(0)) return;
+  observe_for(0);
+  make_room(0);
+}
+
+std::span<const float> Session::encode(int tile) noexcept {
+  const std::ptrdiff_t n =
+      std::ptrdiff_t{runtime_->vision_config()->n_image_tokens()} * runtime_->text_config().dim;
+  return {runtime_->encode_image(tile) - tile * n, static_cast<std::size_t>((tile + 1) * n)};
 }
 
 SeeResult Session::see(double seconds) noexcept {
@@ -100,15 +110,23 @@ SeeResult Session::see(double seconds) noexcept {
   return result;
 }
 
-SeeResult Session::see(std::span<const float> image_tokens, double seconds) noexcept {
+SeeResult Session::see(std::span<const float> image_tokens, double seconds, TileGrid grid,
+                       int worth) noexcept {
   SeeResult result;
   const Runtime& r = *runtime_;
-  const int n_numbers = r.vision_config()->n_image_tokens() * r.text_config().dim;
+  const int n_numbers = grid.n_tiles() * r.vision_config()->n_image_tokens() * r.text_config().dim;
+  SHRIKE_CHECK(grid.n_tiles() <= r.tiles_max(), grid.n_tiles(), r.tiles_max());
   SHRIKE_CHECK(std::ssize(image_tokens) == n_numbers, image_tokens.size(), n_numbers);
   begin();
   const std::int64_t start = monotonic_ns();
-  int n_tokens = r.prompt().frame(seconds, next_event_, runtime_->prompt_buffer());
-  if (observe_for(n_tokens)) n_tokens = r.prompt().frame(seconds, next_event_, runtime_->prompt_buffer());
+  const auto write = [&] {
+    return r.prompt().frame(seconds, next_event_, runtime_->prompt_buffer(), grid, again_);
+  };
+  int n_tokens = write();
+  if (observe_for(n_tokens)) n_tokens = write();
+  const int flags = std::clamp(worth, 0, kv::kWorthMax) << kv::kWorthShift;
+  for (PromptToken& token : runtime_->prompt_buffer().first(static_cast<std::size_t>(n_tokens)))
+    token.facts.flags |= static_cast<std::uint8_t>(flags);
   const kv::Room room = append(n_tokens, image_tokens.data());
   result.prefill_ns = monotonic_ns() - start;
   ++stats_.n_frames_seen;
@@ -116,6 +134,7 @@ SeeResult Session::see(std::span<const float> image_tokens, double seconds) noex
     result.status = See::memory_full;
     return result;
   }
+  again_ = false;
   result.tokens = n_tokens;
   if (room == kv::Room::compressed) result.status = See::compressed;
   frames_[n_frames_++] = {next_event_++, true, seconds, n_remembered_++};
@@ -148,7 +167,7 @@ AskResult Session::ask(std::string_view question, AnswerCallback callback, void*
   begin();
   const std::int64_t start = monotonic_ns();
   const int n_answer = r.plan().answer_tokens_max;
-  const int n = r.prompt().question(question, r.prompt_buffer());
+  const int n = r.prompt().question(question, r.prompt_buffer(), again_);
   result.question_tokens = n;
   if (n < 0 || n > r.plan().ask_tokens_max - n_answer) {
     result.status = Ask::too_long;
@@ -158,7 +177,7 @@ AskResult Session::ask(std::string_view question, AnswerCallback callback, void*
   if (turn == Turn::forgotten) {
     r.memory().mark();
   } else {
-    if (observe_for(n + n_answer)) r.prompt().question(question, r.prompt_buffer());
+    if (observe_for(n + n_answer)) r.prompt().question(question, r.prompt_buffer(), again_);
     if (make_room(n + n_answer) == kv::Room::full) {
       result.status = Ask::memory_full;
       return result;
@@ -168,10 +187,12 @@ AskResult Session::ask(std::string_view question, AnswerCallback callback, void*
   r.run(prompt, nullptr, true, shown_of(turn));
   result.prefill_ns = monotonic_ns() - start;
   result.answer_tokens = answer(result, callback, context, turn);
-  if (turn == Turn::forgotten)
+  if (turn == Turn::forgotten) {
     r.memory().roll_back();
-  else
+  } else {
     ++next_event_;
+    again_ = true;
+  }
   result.decode_ns = monotonic_ns() - start - result.prefill_ns;
   ++stats_.n_questions;
   stats_.n_tokens_in += n;
@@ -231,7 +252,7 @@ SessionStats Session::stats() const noexcept {
   stats.frames_held = n_frames_;
   stats.oldest_frame_seconds = n_frames_ > 0 ? frames_[0].seconds : 0.0;
   stats.blocks_max = memory.pool().n_blocks();
-  stats.blocks_used = stats.blocks_max - memory.pool().n_free();
+  stats.blocks_used = stats.blocks_max - memory.pool().n_free() - memory.pool().n_free_pages();
   return stats;
 }
 

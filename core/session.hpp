@@ -94,12 +94,20 @@ class Session {
   SeeResult see(double seconds) noexcept;
   // The same in two steps, for a picture that is to be seen more than once: what a picture looks like hangs
   // on no memory, so any session of the same model may see what another one encoded.
-  std::span<const float> encode() noexcept;  // [n_image_tokens][dim], valid until the next picture
-  SeeResult see(std::span<const float> image_tokens, double seconds) noexcept;
+  // A picture in tiles (tiles_for) is encoded one tile after the other; what comes back are the rows of all
+  // up to this one: [tile + 1][n_image_tokens][dim], valid until the next picture.
+  TileGrid tiles_for(int width, int height) const noexcept { return runtime_->tiles_for(width, height); }
+  std::span<const float> encode(int tile = 0) noexcept;
+  // worth: what the caller knows of it, 0 to kv::kWorthMax, for policies that ask (score=told).
+  SeeResult see(std::span<const float> image_tokens, double seconds, TileGrid grid = {},
+                int worth = 0) noexcept;
   // Answers from memory, then rolls back to it: afterwards the session is bit for bit what it was. A turn
   // that is to be kept gets its room first, as a frame does; the room that is kept for asking stays.
   AskResult ask(std::string_view question, AnswerCallback callback, void* context,
                 Turn turn = Turn::forgotten) noexcept;
+  // Compresses now what the next frame would have to: what is asked then is answered from no more than the
+  // stream may keep. Nothing happens where it holds no more.
+  void settle() noexcept;
   // Forgets everything, keeps the plan.
   void reset() noexcept;
 
@@ -127,6 +135,7 @@ class Session {
   std::int32_t next_event_ = 0;    // frames and kept turns, numbered together
   std::int32_t n_remembered_ = 0;  // frames, gone ones included
   bool opened_ = false;            // the opening words are in the memory
+  bool again_ = false;             // the last that is in it is an answer that was kept
   std::string standing_question_;
   SessionStats stats_;
 };

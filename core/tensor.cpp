@@ -49,4 +49,21 @@ DTypeInfo dtype_info(std::uint32_t type_id) noexcept {
   }
 }
 
+bool is_quantised(DType type) noexcept {
+  switch (type) {
+    case DType::q4_0:
+    case DType::q4_1:
+    case DType::q5_0:
+    case DType::q5_1:
+    case DType::q8_0:
+    case DType::q4_k:
+    case DType::q5_k:
+    case DType::q6_k:
+    case DType::iq4_nl:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace shrike

@@ -3,32 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace shrike {
+#include "platform/kernels/dtype.hpp"
 
-// Numbers as GGUF stores them; the values are ggml's type ids, so a file's id casts to one after a range
-// check.
-enum class DType : std::uint32_t {
-  f32 = 0,
-  f16 = 1,
-  q4_0 = 2,
-  q4_1 = 3,
-  q5_0 = 6,
-  q5_1 = 7,
-  q8_0 = 8,
-  q2_k = 10,
-  q3_k = 11,
-  q4_k = 12,
-  q5_k = 13,
-  q6_k = 14,
-  iq4_nl = 20,
-  iq4_xs = 23,
-  i8 = 24,
-  i16 = 25,
-  i32 = 26,
-  i64 = 27,
-  f64 = 28,
-  bf16 = 30,
-};
+namespace shrike {
 
 // How a row of one type is laid out: qblocks of `weights` numbers in `bytes` bytes. weights = 0: unknown id.
 struct DTypeInfo {
@@ -39,6 +16,14 @@ struct DTypeInfo {
 [[nodiscard]] DTypeInfo dtype_info(std::uint32_t type_id) noexcept;
 [[nodiscard]] inline DTypeInfo dtype_info(DType type) noexcept {
   return dtype_info(static_cast<std::uint32_t>(type));
+}
+
+// The types of matrices that there are kernels for; the quantised ones are multiplied with int8 activations.
+inline constexpr const char* kMatrixTypes =
+    "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, iq4_nl";
+[[nodiscard]] bool is_quantised(DType type) noexcept;
+[[nodiscard]] inline bool is_matrix_type(DType type) noexcept {
+  return type == DType::f32 || type == DType::f16 || type == DType::bf16 || is_quantised(type);
 }
 
 // A matrix in the file's own layout: n_rows rows of n_cols numbers (ne[1], ne[0] in ggml's words). Owns

@@ -1,3 +1,4 @@
+#include <asm/hwcap.h>
 #include <sys/auxv.h>
 
 #include <cstdio>
@@ -5,10 +6,6 @@
 #include <cstring>
 
 #include "platform/cpu.hpp"
-
-#if defined(__aarch64__)
-#include <asm/hwcap.h>
-#endif
 
 namespace shrike {
 namespace {
@@ -44,6 +41,26 @@ CpuFeatures detect_cpu() noexcept {
   cpu.neon_i8mm = (caps2 & HWCAP2_I8MM) != 0;
 #endif
   return cpu;
+}
+
+const char* missing_instructions() noexcept {
+  [[maybe_unused]] const unsigned long caps = getauxval(AT_HWCAP);
+#if defined(__ARM_FEATURE_ATOMICS)
+  if ((caps & HWCAP_ATOMICS) == 0) return "atomics in one instruction (Armv8.1)";
+#endif
+#if defined(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC)
+  if ((caps & HWCAP_ASIMDHP) == 0) return "half-precision arithmetic (Armv8.2)";
+#endif
+#if defined(__ARM_FEATURE_DOTPROD)
+  if ((caps & HWCAP_ASIMDDP) == 0) return "dot products (Armv8.2)";
+#endif
+#if defined(__arm__) && defined(__ARM_NEON)
+  if ((caps & HWCAP_NEON) == 0) return "NEON";
+#endif
+#if defined(__arm__) && defined(__ARM_FEATURE_FMA)
+  if ((caps & HWCAP_VFPv4) == 0) return "VFPv4";
+#endif
+  return nullptr;
 }
 
 // Boards mix cores, so each kind is named once, in the order the system lists them: "Cortex-A55 +

@@ -10,6 +10,11 @@ namespace shrike {
 // IEEE half, kept as its bits: the language has no such type yet.
 using f16 = std::uint16_t;
 
+// The upper half of an f32; a type of its own, so that it is not taken for the other half.
+struct bf16 {
+  std::uint16_t bits;
+};
+
 template <class T>
 constexpr T div_ceil(T a, T b) noexcept {
   return (a + b - 1) / b;
@@ -59,8 +64,8 @@ constexpr f16 f32_to_f16(float x) noexcept {
   return static_cast<f16>(sign | ((magnitude + 0xFFFu + odd - 0x38000000u) >> 13));
 }
 
-constexpr float bf16_to_f32(std::uint16_t h) noexcept {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(h) << 16);
+constexpr float bf16_to_f32(bf16 h) noexcept {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(h.bits) << 16);
 }
 
 }  // namespace shrike

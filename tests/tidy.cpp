@@ -22,12 +22,12 @@ bool ends(std::string_view text, std::string_view with) {
   return text.size() >= with.size() && text.substr(text.size() - with.size()) == with;
 }
 
-// apps -> camera -> core -> platform; tests and bench stand outside and may see all.
+// apps -> camera -> core -> platform; tests, bench and examples stand outside and may see all.
 int room_rank(std::string_view path) {
   constexpr std::array<std::string_view, 4> kRooms = {"platform/", "core/", "camera/", "apps/"};
   for (std::size_t i = 0; i < kRooms.size(); ++i)
     if (starts(path, kRooms[i])) return static_cast<int>(i);
-  return starts(path, "tests/") || starts(path, "bench/") ? 9 : -1;
+  return starts(path, "tests/") || starts(path, "bench/") || starts(path, "examples/") ? 9 : -1;
 }
 
 // What each part of core must not know, so that it can be used and measured alone.
@@ -96,7 +96,8 @@ std::vector<std::string> tree() {
   std::vector<std::string> paths;
   for (const auto& entry : fs::directory_iterator(root))
     if (entry.is_regular_file()) paths.push_back(entry.path().filename().string());
-  for (const char* room : {"platform", "core", "camera", "apps", "tests", "bench", "models", "toolchains"}) {
+  for (const char* room : {"platform", "core", "camera", "apps", "tests", "bench", "models", "toolchains",
+                           "package", "examples"}) {
     if (!fs::is_directory(root / room)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(root / room))
       if (entry.is_regular_file()) paths.push_back(fs::relative(entry.path(), root).generic_string());

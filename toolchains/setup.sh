@@ -1,9 +1,13 @@
 #!/bin/bash
-# setup.sh [--cross] [--train] [--dev]: installs what Shrike is built with, on Debian 12 and its kin.
+# setup.sh [OPTION...]: installs what Shrike is built with, on Debian 12 and its kin.
 #
-#   --cross   also the 64-bit ARM compiler, an emulator for its tests, and the sysroot
-#   --train   also PyTorch, for training the demo model
-#   --dev     also the tools for working on Shrike itself
+#   --cross         also the 64-bit ARM compiler, an emulator for its tests, and the sysroot
+#   --cross=armhf   the same for 32-bit ARM
+#   --video         the sysroots with OpenCV, to build the capture process for a board
+#   --package       also the tools that packages are made with
+#   --train         also PyTorch, for training the demo model
+#   --fuzz          also clang, for the fuzzers
+#   --dev           also the tools for working on Shrike itself
 #
 # Touches nothing when all is there, so it can be run before every build.
 set -euo pipefail
@@ -14,13 +18,19 @@ here=$(dirname "$(readlink -f "$0")")
 die() { echo "setup: $*" >&2; exit 1; }
 
 wanted=("${packages_build[@]}")
-cross=
+sysroots=() video=()
 for option in "$@"; do
   case $option in
-    --cross) cross=1 wanted+=("${packages_cross[@]}") ;;
+    --cross) sysroots+=(arm64) wanted+=("${packages_cross_arm64[@]}") ;;
+    --cross=armhf) sysroots+=(armhf) wanted+=("${packages_cross_armhf[@]}") ;;
+    --video) video=(--video) ;;
+    --package) wanted+=("${packages_package[@]}") ;;
     --train) wanted+=("${packages_train[@]}") ;;
+    --fuzz) wanted+=("${packages_fuzz[@]}") ;;
     --dev) wanted+=("${packages_dev[@]}") ;;
-    *) die "unknown option '$option'; there are --cross, --train and --dev" ;;
+    *)
+      die "unknown option '$option'; there are --cross, --cross=armhf, --video, --package, --train, --fuzz and --dev"
+      ;;
   esac
 done
 
@@ -55,4 +65,4 @@ if ((${#missing[@]})); then
   fi
 fi
 
-if [[ $cross ]]; then "$here/sysroot.sh"; fi
+for arch in "${sysroots[@]}"; do "$here/sysroot.sh" "$arch" "${video[@]}"; done

@@ -77,6 +77,7 @@ Run add_ask(CLI::App& app) {
                   "give pictures (--image) or a clip (--source), one of them (see shrike ask --help)");
     if (a->question.empty()) return fail(kUsage, "the question is empty (see shrike ask --help)");
     a->model.standing_question = a->question;
+    a->model.pictures = !a->images.empty();
     catch_signals();
     if (a->images.empty()) a->images.push_back(a->source.source);
     std::unique_ptr<Stream> stream;

@@ -1,4 +1,5 @@
 #include <bit>
+#include <limits>
 #include <map>
 
 #include "apps/shrike/errors.hpp"
@@ -6,8 +7,14 @@
 #include "apps/shrike/print.hpp"
 #include "apps/shrike/sha256.hpp"
 #include "apps/shrike/units.hpp"
+#include "core/arena.hpp"
 #include "core/gguf/reader.hpp"
+#include "core/kv/codec.hpp"
+#include "core/model/chat_format.hpp"
 #include "core/model/config.hpp"
+#include "core/model/prompt.hpp"
+#include "core/model/tiles.hpp"
+#include "core/session.hpp"
 
 namespace shrike::cli {
 namespace {
@@ -64,6 +71,13 @@ Json value_json(const gguf::Value& v) {
   return {{"count", v.count}, {"first", shown}};
 }
 
+// Of a picture whose sides are equal, which is cut into most.
+int tiles_max(const VisionConfig& c) {
+  return tiles_of(1, 1,
+                  {c.image_size, c.longest_edge, Prompt::kTilesAcrossMax, std::numeric_limits<int>::max()})
+      .n_tiles();
+}
+
 // What the file means to this program, or why nothing.
 Json meaning(const gguf::File& file) {
   const Result<std::string_view> architecture = file.string("general.architecture");
@@ -78,11 +92,15 @@ Json meaning(const gguf::File& file) {
             {"heads", c->n_heads},
             {"feed_forward", c->n_ff},
             {"tokens_per_image", c->n_image_tokens()},
+            {"tokens_per_image_max", tiles_max(*c) * c->n_image_tokens()},
             {"projection", c->projection_dim}};
   }
   const Result<TextConfig> c = read_text_config(file);
   if (!c) return {{"runs", false}, {"why", error_text(c.error())}};
-  const std::size_t block = kv::block_bytes(static_cast<std::size_t>(c->head_dim) * sizeof(f16), 0);
+  Json per_token;
+  for (const kv::Codec* codec : kv::codecs())
+    per_token[std::string(codec->name)] = kv::block_bytes(*codec, c->head_dim, 0) / kv::kBlockSlots *
+                                          static_cast<std::size_t>(c->n_layers * c->n_kv_heads);
   return {{"runs", true},
           {"layers", c->n_layers},
           {"width", c->dim},
@@ -93,15 +111,65 @@ Json meaning(const gguf::File& file) {
           {"context", c->n_ctx},
           {"vocabulary", c->n_vocab},
           {"rope_base", c->rope_base},
-          {"kv_bytes_per_token",
-           block / kv::kBlockSlots * static_cast<std::size_t>(c->n_layers * c->n_kv_heads)}};
+          {"kv_bytes_per_token", per_token}};
+}
+
+// What a pair of files needs to watch, with all options as they are: which no single file tells.
+void add_budgets(std::vector<Json>& infos, const std::vector<std::string>& files) {
+  std::string text, eyes;
+  Json* of_text = nullptr;
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    if (!infos[i]["model"]["runs"].get<bool>()) return;
+    const bool is_text = infos[i]["model"].contains("vocabulary");
+    std::string& file = is_text ? text : eyes;
+    if (!file.empty()) return;
+    file = files[i];
+    if (is_text) of_text = &infos[i]["model"];
+  }
+  if (text.empty() || eyes.empty()) return;
+  SessionOptions options;
+  options.model_path = text;
+  options.mmproj_path = eyes;
+  const Result<Plan> plan = Session::plan(options);
+  if (!plan) return;
+  (*of_text)["kv_budget_smallest_bytes"] = plan->kv_budget_min_bytes;
+  (*of_text)["kv_budget_sensible_bytes"] = plan->kv_budget_sensible_bytes;
+}
+
+// What text becomes, and which words go around it. The vision file of a pair may say more of the format than
+// the text file does; `shrike trace` and the others see both.
+void add_words(const gguf::File& file, Json& out) {
+  if (file.find("tokenizer.ggml.model") == nullptr) return;
+  const Result<std::size_t> n_bytes = Tokenizer::bytes_needed(file);
+  std::vector<std::byte> memory(n_bytes ? *n_bytes + Arena::kAlignment : 0);
+  const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(memory.data()) % Arena::kAlignment;
+  const Result<Tokenizer> built =
+      n_bytes ? Tokenizer::build(file, std::span(memory).subspan(Arena::kAlignment - misaligned, *n_bytes))
+              : Result<Tokenizer>(n_bytes.error());
+  if (!built) {
+    out["tokenizer"] = {{"runs", false}, {"why", error_text(built.error())}};
+    return;
+  }
+  out["tokenizer"] = {{"runs", true},
+                      {"tokens", built->n_vocab()},
+                      {"bytes", *n_bytes},
+                      {"add_bos", built->add_bos()},
+                      {"bos", std::string(built->text(built->bos()))},
+                      {"eos", std::string(built->text(built->eos()))}};
+  out["chat_format"] = recognised_format(file, *built, "").name;
 }
 
 Json info_json(const Arguments& a, const MappedFile& map, const gguf::File& file) {
-  std::map<std::string, int> types;
+  struct Sum {
+    int tensors = 0;
+    std::uint64_t bytes = 0;
+  };
+  std::map<std::string, Sum> types;
   std::uint64_t n_numbers = 0;
   for (const gguf::TensorInfo& t : file.tensors()) {
-    ++types[dtype_info(t.type).name];
+    Sum& sum = types[dtype_info(t.type).name];
+    ++sum.tensors;
+    sum.bytes += t.bytes;
     n_numbers += t.ne[0] * t.ne[1] * t.ne[2] * t.ne[3];
   }
   Json out = {{"file", file.name()},
@@ -112,9 +180,11 @@ Json info_json(const Arguments& a, const MappedFile& map, const gguf::File& file
        {"general.architecture", "general.type", "general.name", "tokenizer.ggml.model", "tokenizer.ggml.pre"})
     if (const Result<std::string_view> text = file.string(key)) out[key] = std::string(*text);
   out["tensors"] = file.tensors().size();
-  out["types"] = types;
+  out["types"] = Json::object();
+  for (const auto& [type, sum] : types) out["types"][type] = {{"tensors", sum.tensors}, {"bytes", sum.bytes}};
   out["parameters"] = n_numbers;
   out["model"] = meaning(file);
+  add_words(file, out);
   if (a.keys)
     for (const gguf::Value& v : file.values()) out["keys"][std::string(v.key)] = value_json(v);
   if (a.tensors)
@@ -135,7 +205,11 @@ void print_info(const Json& info) {
   std::printf("%s\n", printable(info["file"].get<std::string>()).c_str());
   for (const auto& [key, value] : info.items()) {
     if (key == "file") continue;
-    if (key == "model" || key == "keys" || key == "types") {
+    if (key == "types") {
+      for (const auto& [name, sum] : value.items())
+        std::printf("  %-22s %s in %d tensors, %s bytes\n", key.c_str(), name.c_str(),
+                    sum["tensors"].get<int>(), grouped(sum["bytes"].get<std::int64_t>()).c_str());
+    } else if (key == "model" || key == "tokenizer" || key == "keys") {
       std::printf("  %s\n", key.c_str());
       for (const auto& [name, part] : value.items())
         std::printf("    %-44s %s\n", printable(name).c_str(), text_of(part).c_str());
@@ -156,7 +230,11 @@ void print_info(const Json& info) {
 
 Run add_info(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  app.footer("Example:\n  shrike info models/perch/perch-f16.gguf --keys");
+  app.footer(
+      "Of a text model and its vision file together it also says which --kv-budget is the smallest that "
+      "works, "
+      "and\nwhich is sensible: room for 16 frames.\n\nExample:\n  shrike info models/perch/perch-f16.gguf "
+      "--keys");
   app.add_option("files", a->files, "GGUF files (default: the shipped pair)");
   app.add_flag("--keys", a->keys, "All metadata; long arrays are shortened");
   app.add_flag("--tensors", a->tensors, "All tensors");
@@ -165,12 +243,16 @@ Run add_info(CLI::App& app) {
     if (a->files.empty())
       for (const char* name : {"/perch/perch-f16.gguf", "/perch/mmproj-perch-f16.gguf"})
         a->files.push_back(models_folder() + name);
+    std::vector<Json> infos;
     for (const std::string& path : a->files) {
       const Result<MappedFile> map = MappedFile::open(path);
       if (!map) return fail(map.error());
       const Result<gguf::File> file = gguf::File::parse(map->bytes(), path);
       if (!file) return fail(file.error());
-      const Json info = info_json(*a, *map, *file);
+      infos.push_back(info_json(*a, *map, *file));
+    }
+    add_budgets(infos, a->files);
+    for (const Json& info : infos) {
       if (a->json)
         print_json(info);
       else

@@ -24,16 +24,17 @@ constexpr const char* kOverview =
   shrike watch -s /dev/video0 --ask "Is anyone at the door?" --every 5s --kv-budget 4MiB
   shrike ask -s clip.mp4 "What was the first thing you saw?"
   shrike eval --policies all --budgets 50,28,10,5      accuracy against KV memory, policy by policy
+  shrike bench                                         how fast, next to what this machine could do at best
   shrike plan -m model.gguf --mmproj mmproj.gguf       the memory table, before anything is loaded
   shrike info model.gguf                               what a model file holds
 )";
 constexpr const char* kFooter = R"(
-Every option has a twin in the environment: --kv-budget is SHRIKE_ARG_KV_BUDGET. SHRIKE_ISA=scalar|avx2|neon chooses the
-kernels. Answers and data go to stdout, everything else to stderr.
+Every option has a twin in the environment: --kv-budget is SHRIKE_ARG_KV_BUDGET. SHRIKE_ISA=scalar|avx2|avx512|neon
+chooses the kernels. Answers and data go to stdout, everything else to stderr.
 
 Exit codes are those of sysexits.h: 64 wrong usage, 65 bad model or data, 66 no such input, 69 camera unavailable,
-71 no memory, 74 read or write error, 77 not permitted, 78 the plan does not fit; 130 after Ctrl-C, 143 after
-SIGTERM.)";
+71 no memory, 74 read or write error, 77 not permitted, 78 the plan does not fit, or the processor is too old
+for this build; 130 after Ctrl-C, 143 after SIGTERM.)";
 
 struct Verb {
   CLI::App* app;
@@ -81,6 +82,7 @@ int run(int argc, char** argv) {
               {"watch", "Watch a camera or a file and answer standing questions", add_watch},
               {"ask", "One question about pictures or a clip", add_ask},
               {"eval", "Answers' accuracy for KV policies and budgets, on streams made for it", add_eval},
+              {"bench", "How fast a model runs here, next to what the machine can do", add_bench},
               {"plan", "The memory table", add_plan},
               {"info", "What a model file holds", add_info},
               {"trace", "Tokens, embeddings and logits as .npy, to compare with another runtime", add_trace}};

@@ -1,8 +1,10 @@
 #include "apps/shrike/options.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <string_view>
 
 #include "apps/shrike/units.hpp"
@@ -13,6 +15,13 @@ namespace {
 
 Error bad(const char* rule, const std::string& option, const std::string& value) {
   return {Code::usage, rule, option + " " + value};
+}
+
+// Nothing for what is no size, or for more than this machine can address.
+std::optional<std::size_t> memory_size(const std::string& text) {
+  const std::optional<std::int64_t> bytes = parse_bytes(text);
+  if (!bytes || *bytes > PTRDIFF_MAX) return std::nullopt;
+  return static_cast<std::size_t>(*bytes);
 }
 
 }  // namespace
@@ -29,8 +38,19 @@ void add_model_options(CLI::App& app, ModelArguments& a) {
   app.add_option("-n,--predict", a.predict, "Tokens that an answer may have")->capture_default_str();
   app.add_option("--question-tokens", a.question_tokens, "Tokens that a question may have")
       ->capture_default_str();
-  app.add_option("--filter", a.filter, "How frames are resized: bilinear, bicubic, lanczos")
+  add_picture_options(app, a);
+}
+
+void add_picture_options(CLI::App& app, ModelArguments& a) {
+  app.add_option("--filter", a.filter, "How pictures are resized: bilinear, bicubic, lanczos")
       ->capture_default_str();
+  app.add_option(
+      "--chat-format", a.chat_format,
+      "The words around pictures and questions, smolvlm2, chatml ... (default: as the files show)");
+  app.add_option(
+         "--image-max-tokens", a.image_tokens_max,
+         "Most image tokens of a picture, in tiles (default: one tile for a frame, all for a picture)")
+      ->check(CLI::Range(1, 1 << 24));
 }
 
 void add_kv_options(CLI::App& app, ModelArguments& a) {
@@ -79,7 +99,7 @@ std::string models_folder() {
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   const fs::path installed = program.parent_path() / ".." / "share" / "shrike" / "models";
   if (!error && fs::exists(installed, error)) return fs::weakly_canonical(installed, error).string();
-  return SHRIKE_MODELS_DIR;
+  return SHRIKE_MODELS_DIR;  // of a program that is not installed
 }
 
 Result<SessionOptions> session_options(const ModelArguments& a) {
@@ -93,14 +113,14 @@ Result<SessionOptions> session_options(const ModelArguments& a) {
     return Error{Code::usage, "needs its text model beside it (--model)", "--mmproj"};
   }
   if (!a.kv_budget.empty()) {
-    const std::optional<std::int64_t> bytes = parse_bytes(a.kv_budget);
+    const std::optional<std::size_t> bytes = memory_size(a.kv_budget);
     if (!bytes) return bad("is no size; write 4MiB, 512K or 1.5G", "--kv-budget", a.kv_budget);
-    o.kv_budget_bytes = static_cast<std::size_t>(*bytes);
+    o.kv_budget_bytes = *bytes;
   }
   if (!a.memory.empty()) {
-    const std::optional<std::int64_t> bytes = parse_bytes(a.memory);
+    const std::optional<std::size_t> bytes = memory_size(a.memory);
     if (!bytes) return bad("is no size; write 64MiB, 512K or 1.5G", "--memory", a.memory);
-    o.memory_max_bytes = static_cast<std::size_t>(*bytes);
+    o.memory_max_bytes = *bytes;
   }
   o.kv_policy = a.kv_policy;
   o.standing_question = a.standing_question;
@@ -109,6 +129,11 @@ Result<SessionOptions> session_options(const ModelArguments& a) {
   o.answer_tokens_max = a.predict;
   o.question_tokens_max = a.question_tokens;
   o.mlock = a.mlock;
+  o.chat_format = a.chat_format;
+  o.pictures = a.pictures;
+  o.image_tokens_max = a.image_tokens_max > 0 ? a.image_tokens_max
+                       : a.pictures           ? std::numeric_limits<int>::max()
+                                              : 0;
   return o;
 }
 

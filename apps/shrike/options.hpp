@@ -21,6 +21,9 @@ struct ModelArguments {
   std::string standing_question;  // set by the verb, not an option
   int threads = 0, context = 0, predict = 64, question_tokens = 128;
   bool mlock = false;
+  std::string chat_format;   // empty: as the files show
+  int image_tokens_max = 0;  // of one picture; 0: one tile for a frame of a stream, all tiles for a picture
+  bool pictures = false;     // set by the verb: pictures, no stream
   std::string filter = "lanczos";  // as SmolVLM was trained
 };
 struct SourceArguments {
@@ -34,6 +37,7 @@ struct SourceArguments {
 void add_file_options(CLI::App& app, ModelArguments& arguments);  // the model's files, and threads
 void add_model_options(CLI::App& app, ModelArguments& arguments);
 void add_kv_options(CLI::App& app, ModelArguments& arguments);
+void add_picture_options(CLI::App& app, ModelArguments& arguments);  // how pictures are shown to the model
 void add_source_options(CLI::App& app, SourceArguments& arguments);
 // Gives every long option of the verb its twin in the environment.
 void add_environment_twins(CLI::App& app);
@@ -52,6 +56,7 @@ Run add_demo(CLI::App& app);
 Run add_watch(CLI::App& app);
 Run add_ask(CLI::App& app);
 Run add_eval(CLI::App& app);
+Run add_bench(CLI::App& app);
 Run add_plan(CLI::App& app);
 Run add_info(CLI::App& app);
 Run add_trace(CLI::App& app);

@@ -40,19 +40,27 @@ void note(std::vector<std::int64_t>& ns, std::size_t n, std::int64_t value) {
 
 }  // namespace
 
-Result<int> image_side(const std::string& mmproj_path) {
-  if (mmproj_path.empty()) return Error{Code::usage, "a model that sees needs its vision file", "--mmproj"};
-  SHRIKE_TRY(const MappedFile vision, MappedFile::open(mmproj_path));
-  SHRIKE_TRY(const gguf::File file, gguf::File::parse(vision.bytes(), mmproj_path));
+Result<ImageShape> image_shape(const SessionOptions& options) {
+  if (options.mmproj_path.empty())
+    return Error{Code::usage, "a model that sees needs its vision file", "--mmproj"};
+  SHRIKE_TRY(const MappedFile vision, MappedFile::open(options.mmproj_path));
+  SHRIKE_TRY(const gguf::File file, gguf::File::parse(vision.bytes(), options.mmproj_path));
   SHRIKE_TRY(const VisionConfig config, read_vision_config(file));
-  return config.image_size;
+  ImageShape shape{config.image_size, 1};
+  if (options.image_tokens_max > config.n_image_tokens())
+    shape.across_max =
+        std::min(tiles_across(config.image_size, config.longest_edge), Prompt::kTilesAcrossMax);
+  return shape;
 }
 
-std::vector<SessionOptions::Guest> stream_guests(const SourceOptions& source, int side, Filter filter) {
+std::vector<SessionOptions::Guest> stream_guests(const SourceOptions& source, ImageShape image,
+                                                 Filter filter) {
   const std::string extent = std::to_string(source.width_max) + "x" + std::to_string(source.height_max);
-  return {{"preprocess", Preprocessor::bytes_needed(source.width_max, source.height_max, side, filter), true,
-           "taps for frames up to " + extent},
-          {"camera ring", Source::ring_bytes(source), false, Source::ring_note(source)}};
+  return {
+      {"preprocess",
+       Preprocessor::bytes_needed(source.width_max, source.height_max, image.side, filter, image.across_max),
+       true, "taps for frames up to " + extent},
+      {"camera ring", Source::ring_bytes(source), false, Source::ring_note(source)}};
 }
 
 Error plan_error(const Plan& plan) {
@@ -72,7 +80,7 @@ void note_start() noexcept { process_start_ns = monotonic_ns(); }
 Result<std::unique_ptr<Stream>> Stream::open(const ModelArguments& model, const SourceOptions& source) {
   SHRIKE_TRY(SessionOptions options, session_options(model));
   SHRIKE_TRY(const Filter filter, filter_option(model));
-  SHRIKE_TRY(const int side, image_side(options.mmproj_path));
+  SHRIKE_TRY(const ImageShape image, image_shape(options));
   SourceOptions from = source;
   if (from.fps == 0) {
     SHRIKE_TRY(const float fps, trained_fps(options.model_path));
@@ -83,7 +91,7 @@ Result<std::unique_ptr<Stream>> Stream::open(const ModelArguments& model, const 
   stream->start_ns_ = process_start_ns != 0 ? process_start_ns : monotonic_ns();
   SHRIKE_TRY(stream->source_, Source::open(from));
   stream->source_options_ = from;
-  options.guests = stream_guests(from, side, filter);
+  options.guests = stream_guests(from, image, filter);
   Result<std::unique_ptr<Session>> session = Session::open(options);
   if (!session) {
     if (session.error().code == Code::does_not_fit)
@@ -91,9 +99,9 @@ Result<std::unique_ptr<Stream>> Stream::open(const ModelArguments& model, const 
     return session.error();
   }
   stream->session_ = std::move(session).value();
-  stream->preprocess_ = std::make_unique<Preprocessor>(stream->session_->runtime().kernels(),
-                                                       stream->session_->guest_memory("preprocess"),
-                                                       from.width_max, from.height_max, side, filter);
+  stream->preprocess_ = std::make_unique<Preprocessor>(
+      stream->session_->runtime().kernels(), stream->session_->guest_memory("preprocess"), from.width_max,
+      from.height_max, image.side, filter, image.across_max);
   for (auto* times : {&stream->encode_ns_, &stream->prefill_ns_, &stream->answer_ns_})
     times->reserve(kMediansMax);
   return stream;
@@ -134,7 +142,16 @@ Stream::Next Stream::next(Listener& listener) {
 void Stream::see(Listener& listener) {
   if (!in_hand_) return;
   const double seconds = seconds_ahead();
-  const bool good = (*preprocess_)(frame_, session_->image_input());
+  const TileGrid grid = session_->tiles_for(frame_.width, frame_.height);
+  std::span<const float> image_tokens;
+  std::int64_t encode_ns = 0;
+  bool good = true;
+  for (int tile = 0; good && tile < grid.n_tiles(); ++tile) {
+    good = (*preprocess_)(frame_, session_->image_input(), grid, tile);
+    const std::int64_t start = monotonic_ns();
+    if (good) image_tokens = session_->encode(tile);
+    encode_ns += monotonic_ns() - start;
+  }
   source_->release();
   in_hand_ = false;
   ++summary_.n_frames;
@@ -142,7 +159,8 @@ void Stream::see(Listener& listener) {
     ++summary_.n_refused;
     return listener.event(seconds, "a frame of no size, or larger than --frame-size, was dropped");
   }
-  const SeeResult result = session_->see(seconds);
+  SeeResult result = session_->see(image_tokens, seconds, grid);
+  result.encode_ns = encode_ns;
   summary_.stream_seconds = seconds;
   note(encode_ns_, n_timed_, result.encode_ns);
   note(prefill_ns_, n_timed_++, result.prefill_ns);

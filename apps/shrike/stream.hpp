@@ -77,9 +77,13 @@ class Stream {
 };
 
 // What a stream holds beside its session, for the plan.
-[[nodiscard]] std::vector<SessionOptions::Guest> stream_guests(const SourceOptions& source, int side,
+struct ImageShape {
+  int side = 0;        // of a tile
+  int across_max = 1;  // rows and columns of tiles that a picture may be cut into
+};
+[[nodiscard]] Result<ImageShape> image_shape(const SessionOptions& options);
+[[nodiscard]] std::vector<SessionOptions::Guest> stream_guests(const SourceOptions& source, ImageShape image,
                                                                Filter filter);
-[[nodiscard]] Result<int> image_side(const std::string& mmproj_path);
 // Why a plan does not fit, as opening it would say.
 [[nodiscard]] Error plan_error(const Plan& plan);
 

@@ -1,6 +1,7 @@
 // Numbers out of the middle of a model, as .npy files: how anyone compares Shrike with another runtime.
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <filesystem>
 
 #include "apps/shrike/errors.hpp"
@@ -29,9 +30,9 @@ constexpr const char* kFooter = R"(Examples:
   shrike trace -m text.gguf --mmproj vision.gguf --tokens tokens.npy --pixels pixels_0.npy --pixels pixels_1.npy -o out
 
 Writes to the folder OUT
-  tokens.npy     int32 [n]            every position of the prompt; -1-k for a position of picture k
-  pixels_k.npy   f32 [side, side, 3]  what preprocessing made of picture k
-  embd_k.npy     f32 [rows, width]    image tokens of picture k
+  tokens.npy     int32 [n]            every position of the prompt; -1-k for a position of tile k
+  pixels_k.npy   f32 [side, side, 3]  what preprocessing made of tile k; a picture is one or more tiles, the whole last
+  embd_k.npy     f32 [rows, width]    image tokens of tile k
   logits.npy     f32 [1 or n, vocab]  of the last prompt position, or of all
   greedy.npy     int32 [steps]        greedy continuation
   steps.npy      f32 [steps, vocab]   the logits that each of those was chosen from
@@ -68,6 +69,7 @@ class Trace {
         return Error{Code::malformed, "is not f32 [side, side, 3] of this model's side", file,
                      npy.shape.empty() ? 0 : npy.shape[0], side};
       SHRIKE_TRY_VOID(encode(npy.f32));
+      grids_.emplace_back();
     }
     return ok();
   }
@@ -79,10 +81,12 @@ class Trace {
     const ImageInput image = r_.image_input();
     SHRIKE_TRY(const Filter filter, filter_option(a_.model));
     SHRIKE_TRY(const std::unique_ptr<Source> from, Source::open(source));
+    constexpr int kAcross = Prompt::kTilesAcrossMax;
     std::vector<std::byte> scratch(
-        Preprocessor::bytes_needed(source.width_max, source.height_max, image.side, filter) + 64);
+        Preprocessor::bytes_needed(source.width_max, source.height_max, image.side, filter, kAcross) + 64);
     std::byte* memory = scratch.data() + (64 - reinterpret_cast<std::uintptr_t>(scratch.data()) % 64) % 64;
-    Preprocessor preprocess(r_.kernels(), memory, source.width_max, source.height_max, image.side, filter);
+    Preprocessor preprocess(r_.kernels(), memory, source.width_max, source.height_max, image.side, filter,
+                            kAcross);
     Frame frame;
     for (;;) {
       const Take take = from->take(frame, 1'000'000'000);
@@ -92,14 +96,19 @@ class Trace {
         return Error{Code::unavailable, "gives no picture", redacted(file)};
       if (take == Take::frame) break;
     }
-    const bool good = preprocess(frame, image);
-    from->release();
-    if (!good) return Error{Code::malformed, "is a picture of no size", file};
+    const TileGrid grid = r_.tiles_for(frame.width, frame.height);
     const int n = image.side * image.side;
     std::vector<float> pixels(static_cast<std::size_t>(3 * n));
-    for (int i = 0; i < n; ++i)
-      for (int c = 0; c < 3; ++c) pixels[static_cast<std::size_t>(3 * i + c)] = image.planes[c * n + i];
-    return encode(pixels);
+    for (int tile = 0; tile < grid.n_tiles(); ++tile) {
+      if (!preprocess(frame, image, grid, tile))
+        return Error{Code::malformed, "is a picture of no size", file};
+      for (int i = 0; i < n; ++i)
+        for (int c = 0; c < 3; ++c) pixels[static_cast<std::size_t>(3 * i + c)] = image.planes[c * n + i];
+      SHRIKE_TRY_VOID(encode(pixels));
+    }
+    from->release();
+    grids_.push_back(grid);
+    return ok();
   }
 
   Status encode(const std::vector<float>& pixels) {
@@ -108,7 +117,7 @@ class Trace {
     for (int i = 0; i < n; ++i)
       for (int c = 0; c < 3; ++c) image.planes[c * n + i] = pixels[static_cast<std::size_t>(3 * i + c)];
     const int n_rows = r_.vision_config()->n_image_tokens();
-    const std::string k = std::to_string(n_pictures_++);
+    const std::string k = std::to_string(n_tiles_++);
     SHRIKE_TRY_VOID(write_npy(path("pixels_" + k + ".npy"),
                               std::vector<std::int64_t>{image.side, image.side, 3},
                               std::span<const float>(pixels)));
@@ -121,13 +130,10 @@ class Trace {
   }
 
   void add_token(TokenId token) { prompt_.push_back({token, {}}); }
-  // The rows of the pictures follow one another, whatever stands between them.
-  void add_image_position(int picture) {
-    kv::TokenFacts facts;
+  // The rows of the tiles follow one another, whatever stands between them.
+  void add_image_position(kv::TokenFacts facts) {
     facts.modality = kv::Modality::image;
-    facts.frame = picture;
     prompt_.push_back({image_row(n_image_positions_++), facts});
-    picture_of_.push_back(picture);
   }
 
   Status read_tokens() {
@@ -156,11 +162,11 @@ class Trace {
       if (id >= 0)
         add_token(id);
       else
-        add_image_position(-1 - id);
+        add_image_position({});
     }
-    if (n_image_positions_ != n_pictures_ * rows)
+    if (n_image_positions_ != n_tiles_ * rows)
       return Error{Code::usage, "has another number of picture positions than the pictures have rows",
-                   "--tokens", n_image_positions_, n_pictures_ * rows};
+                   "--tokens", n_image_positions_, n_tiles_ * rows};
     return ok();
   }
 
@@ -174,30 +180,34 @@ class Trace {
       if (n < 0) return Error{Code::usage, "has a word that is too long", "--prompt"};
       for (int i = 0; i < n; ++i) add_token(ids[static_cast<std::size_t>(i)]);
       if (at == std::string_view::npos) {
-        if (picture == n_pictures_) return ok();
+        if (picture == n_pictures()) return ok();
         return Error{Code::usage, "has another number of <__media__> than there are pictures", "--prompt",
-                     picture, n_pictures_};
+                     picture, n_pictures()};
       }
       rest.remove_prefix(at + kMedia.size());
-      if (picture >= n_pictures_) continue;  // told at the end, with the number
-      add_picture(picture);
+      if (picture >= n_pictures()) continue;  // told at the end, with the number
+      SHRIKE_TRY_VOID(add_picture(picture));
     }
   }
 
-  // One tile, as in a stream: <fake_token_around_image><global-img>[rows]<fake_token_around_image>
-  void add_picture(int picture) {
-    const TokenId around = r_.tokenizer().find("<fake_token_around_image>"),
-                  global = r_.tokenizer().find("<global-img>");
-    if (around >= 0) add_token(around);
-    if (global >= 0) add_token(global);
-    for (int k = 0; k < r_.vision_config()->n_image_tokens(); ++k) add_image_position(picture);
-    if (around >= 0) add_token(around);
+  // Its rows and the marks of the chat format around them.
+  Status add_picture(int picture) {
+    const int n = r_.prompt().image(picture, r_.prompt_buffer(), grids_[static_cast<std::size_t>(picture)]);
+    if (n < 0)
+      return Error{Code::unsupported, "has more marks around a picture than around a frame", "the model"};
+    for (const PromptToken& token : r_.prompt_buffer().first(static_cast<std::size_t>(n)))
+      if (token.token >= 0)
+        add_token(token.token);
+      else
+        add_image_position(token.facts);
+    return ok();
   }
+  int n_pictures() const { return static_cast<int>(grids_.size()); }
 
   Status write_tokens() {
     std::vector<std::int32_t> ids;
-    std::size_t image = 0;
-    for (const PromptToken& t : prompt_) ids.push_back(t.token >= 0 ? t.token : -1 - picture_of_[image++]);
+    for (const PromptToken& t : prompt_)
+      ids.push_back(t.token >= 0 ? t.token : -1 - (-1 - t.token) / r_.vision_config()->n_image_tokens());
     return write_npy(path("tokens.npy"), std::vector<std::int64_t>{static_cast<std::int64_t>(ids.size())},
                      std::span<const std::int32_t>(ids));
   }
@@ -262,10 +272,10 @@ class Trace {
   const Arguments& a_;
   Runtime& r_;
   int dim_, n_vocab_;
-  int n_pictures_ = 0, n_image_positions_ = 0;
+  int n_tiles_ = 0, n_image_positions_ = 0;
   std::vector<float> image_rows_;
   std::vector<PromptToken> prompt_;
-  std::vector<int> picture_of_;
+  std::vector<TileGrid> grids_;  // of the pictures
 };
 
 }  // namespace
@@ -287,18 +297,18 @@ Run add_trace(CLI::App& app) {
   app.add_flag("--all-logits", a->all_logits, "Logits of every prompt position");
   app.add_flag("--evidence", a->evidence,
                "What attention shows of the prompt's last chunk: entropies and column mass");
-  app.add_option("--filter", a->model.filter, "How pictures are resized: bilinear, bicubic, lanczos")
-      ->capture_default_str();
+  add_picture_options(app, a->model);
   app.add_option("-o,--out", a->out, "Folder for the files; made if it is not there")->required();
   return [a] {
     if (a->tokens.empty() == a->prompt.empty())
       return fail(kUsage, "give --tokens or --prompt, one of them (see shrike trace --help)");
+    a->model.pictures = true;
     Result<SessionOptions> options = session_options(a->model);
     if (!options) return fail(options.error());
     if (options->mmproj_path.empty() && !(a->images.empty() && a->pixels.empty()))
       return fail(kUsage, "--mmproj: pictures need the vision file of the model");
     options->kv_policy = "full";
-    options->kv_budget_bytes = std::size_t{1} << 40;  // as much as the whole context can use
+    options->kv_budget_bytes = PTRDIFF_MAX / 4;  // as much as the whole context can use
     options->question_tokens_max = 1;
     options->answer_tokens_max = a->steps;
     options->evidence = a->evidence;

@@ -5,6 +5,7 @@
 #include "apps/shrike/memory_view.hpp"
 #include "apps/shrike/options.hpp"
 #include "apps/shrike/print.hpp"
+#include "apps/shrike/service.hpp"
 #include "apps/shrike/signals.hpp"
 #include "apps/shrike/stream.hpp"
 #include "apps/shrike/units.hpp"
@@ -74,6 +75,7 @@ class Watch : public Listener {
 
   int run() {
     for (;;) {
+      notify_alive();
       switch (stream_.next(*this)) {
         case Stream::Next::waiting:
           continue;
@@ -187,6 +189,7 @@ class Watch : public Listener {
     if (impossible_ != kOk) return impossible_;
     progress_.clear();
     explain();
+    notify_service("STOPPING=1");
     const Summary summary = stream_.summary();
     if (a_.json) {
       Json object = summary_json(summary, stream_.session().plan());
@@ -257,6 +260,7 @@ Run add_watch(CLI::App& app) {
     } else if (!a->quiet) {
       print_plan(stderr, (*stream)->session().plan());
     }
+    notify_service("READY=1");
     return Watch(*a, **stream, std::move(schedule).value()).run();
   };
 }

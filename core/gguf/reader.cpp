@@ -85,6 +85,7 @@ struct Fault {
   std::string what;
   std::uint64_t got = 0, allowed = 0;
   bool has_numbers = false;
+  std::string hint = {};
   explicit operator bool() const noexcept { return rule != nullptr; }
 };
 Fault fault(const char* rule, std::string_view what) {
@@ -183,8 +184,9 @@ Fault read_tensor(Cursor& in, TensorInfo& tensor, std::uint64_t& offset) {
   if (!in.read(type) || !in.read(offset)) return fault("file ends inside the tensor directory", tensor.name);
   const DTypeInfo info = dtype_info(type);
   if (info.weights == 0) {
-    Fault f = fault("unknown tensor type", tensor.name, type, 30);
+    Fault f = fault("unknown tensor type", tensor.name);
     f.code = Code::unsupported;
+    f.hint = "its id is " + std::to_string(type) + ", supported are " + kMatrixTypes;
     return f;
   }
   tensor.type = static_cast<DType>(type);
@@ -241,8 +243,10 @@ Result<File> File::parse(std::span<const std::byte> bytes, std::string name) {
   file.name_ = std::move(name);
   file.size_bytes_ = bytes.size();
   const auto refuse = [&](const Fault& f) {
-    return f.has_numbers ? file.error(f.code, f.rule, f.what, shown(f.got), shown(f.allowed))
-                         : file.error(f.code, f.rule, f.what);
+    Error error = f.has_numbers ? file.error(f.code, f.rule, f.what, shown(f.got), shown(f.allowed))
+                                : file.error(f.code, f.rule, f.what);
+    error.hint = f.hint;
+    return error;
   };
 
   Cursor in(bytes);

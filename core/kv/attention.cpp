@@ -9,25 +9,36 @@ namespace {
 
 // A panel's scores should stay in a core's L2 while values are read: 128 Ki floats are 512 KiB.
 constexpr int kPanelScores = 128 * 1024;
-constexpr int kPanelRowsMax = 8;
+constexpr int kPanelRowsMax = 16;
+
+// p = e^s / sum e^s becomes e^s / (constant + sum e^s), `top` the largest s: its p is e^0 over what it was divided
+// by.
+void scale_for(float constant, float top, float* p, int n) noexcept {
+  const float largest = *std::max_element(p, p + n);
+  const float by = 1 / (1 + constant * std::exp(-top) * largest);
+  for (int j = 0; j < n; ++j) p[j] *= by;
+}
 
 }  // namespace
 
-void Attention::lay_out(Arena& arena, const Memory::Shape& shape, int group, int n_rows_max, int n_threads,
-                        Needs needs) noexcept {
+void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shape& shape, int group,
+                        int n_rows_max, int n_threads, Needs needs) noexcept {
   group_ = group;
   head_dim_ = shape.head_dim;
   columns_ = shape.slots_max();
-  panel_rows_ = std::clamp(kPanelScores / std::max(1, group * columns_), 1, kPanelRowsMax);
+  stride_ = kernels.wide.fast ? align_up(columns_, kernels.wide.form.depth) : columns_;
+  panel_rows_ = std::clamp(kPanelScores / std::max(1, group * stride_), 1, kPanelRowsMax);
   panels_max_ = div_ceil(n_rows_max, panel_rows_);
   const std::size_t panel = static_cast<std::size_t>(panel_rows_ * group);
   const std::size_t threads = static_cast<std::size_t>(n_threads);
   const std::size_t columns = static_cast<std::size_t>(columns_);
-  scores_ = arena.take<float>("attention", threads * panel * columns);
+  scores_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(stride_));
   turned_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
   mixed_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
-  if (panel_rows_ * group > shape.codec_or_f16().in_place_max)
+  if (shape.has_pages() || panel_rows_ * group > shape.codec_or_f16().in_place_max)
     block_ = arena.take<float>("attention", threads * kBlockSlots * static_cast<std::size_t>(head_dim_));
+  lay_out_ranges(arena, shape.n_kv_heads, shape.blocks_per_table());
+  if (kernels.wide.fast) lay_out_panels(arena, kernels, shape.n_kv_heads, n_threads);
   const std::size_t heads = static_cast<std::size_t>(shape.n_kv_heads);
   const std::size_t panels = heads * static_cast<std::size_t>(panels_max_);
   if ((needs & need(Mark::mass)) != 0) panel_mass_ = arena.take<float>("attention", panels * columns);
@@ -44,16 +55,12 @@ void Attention::lay_out(Arena& arena, const Memory::Shape& shape, int group, int
 void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
                        const float* q, float* out, int n_rows, const Modality* query_class,
                        Evidence* evidence, const Look& look) noexcept {
+  if (in_ranges(memory, n_rows, evidence)) return attend_ranges(kernels, threads, memory, layer, q, out);
   const int n_kv_heads = memory.shape().n_kv_heads;
+  if (evidence != nullptr && evidence->rows != nullptr) note_modality(memory, layer);
+  const bool panels = in_panels(kernels, n_rows);
+  if (panels) pack_layer(kernels, threads, memory, layer);
   const int n_panels = div_ceil(n_rows, panel_rows_);
-  if (evidence != nullptr && evidence->rows != nullptr) {
-    for (int kv_head = 0; kv_head < n_kv_heads; ++kv_head) {
-      std::uint8_t* modality = modality_ + static_cast<std::ptrdiff_t>(kv_head) * columns_;
-      for (const BlockRef& ref : memory.table(layer, kv_head))
-        for (int slot = ref.first; slot < ref.end; ++slot)
-          *modality++ = static_cast<std::uint8_t>(memory.pool().facts(ref.block, slot).token.modality);
-    }
-  }
   threads.parallel_for(n_kv_heads * n_panels, [&](int task, int thread) {
     Panel panel;
     panel.layer = layer;
@@ -66,13 +73,29 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
     PanelShown shown;
     if (evidence != nullptr)
       shown = shown_of(panel.kv_head, task % n_panels, n_rows, panel.n_slots, *evidence, look);
-    scores(kernels, memory, panel, q, thread);
-    weigh(kernels, panel, thread, query_class, shown);
-    mix(kernels, memory, panel, n_kv_heads * group_, out, thread);
+    if (panels) {
+      panel_scores(kernels, memory, panel, q, thread);
+      panel.n_columns = align_up(panel.n_columns, depth_);  // what is not seen weighs nothing
+      weigh(kernels, memory, panel, thread, query_class, shown);
+      panel_mix(kernels, panel, n_kv_heads * group_, out, thread);
+    } else {
+      scores(kernels, memory, panel, q, thread);
+      weigh(kernels, memory, panel, thread, query_class, shown);
+      mix(kernels, memory, panel, n_kv_heads * group_, out, thread);
+    }
   });
   if (evidence == nullptr) return;
   reduce(kernels, memory, layer, n_rows, *evidence, look);
   if (evidence->query_sum != nullptr) sum_queries(threads, q, n_rows, n_kv_heads * group_, *evidence);
+}
+
+void Attention::note_modality(const Memory& memory, int layer) noexcept {
+  for (int kv_head = 0; kv_head < memory.shape().n_kv_heads; ++kv_head) {
+    std::uint8_t* modality = modality_ + static_cast<std::ptrdiff_t>(kv_head) * columns_;
+    for (const BlockRef& ref : memory.table(layer, kv_head))
+      for (int slot = ref.first; slot < ref.end; ++slot)
+        *modality++ = static_cast<std::uint8_t>(memory.pool().facts(ref.block, slot).token.modality);
+  }
 }
 
 Attention::PanelShown Attention::shown_of(int kv_head, int panel, int n_rows, int n_slots,
@@ -92,7 +115,7 @@ Attention::PanelShown Attention::shown_of(int kv_head, int panel, int n_rows, in
   if (evidence.mass != nullptr) shown.mass = cleared(panel_mass_, slot);
   shown.window_first = look.window ? look.window_first : n_rows;
   if (evidence.window_text != nullptr && panel >= window_panel(n_panels))
-    for (int w = 0; w < kWindows; ++w)
+    for (int w = 0; w < kWindows && (w != kVotes || evidence.votes != nullptr); ++w)
       shown.windows[w] =
           cleared(panel_windows_, (kv_head * window_panels_ + panel - window_panel(n_panels)) * kWindows + w);
   if (evidence.last != nullptr && panel == n_panels - 1) shown.last = cleared(evidence.last, kv_head);
@@ -114,7 +137,7 @@ void Attention::reduce(const Kernels& kernels, const Memory& memory, int layer, 
       for (int p = 0; p < n_panels; ++p) add(row_of(evidence.mass), panel_mass_, kv_head * panels_max_ + p);
     }
     float* windows[kWindows] = {evidence.window_text, evidence.window_image, evidence.votes};
-    for (int w = 0; w < kWindows && evidence.window_text != nullptr; ++w) {
+    for (int w = 0; w < kWindows && windows[w] != nullptr; ++w) {
       std::fill_n(row_of(windows[w]), n_slots, 0.0f);
       if (!look.window || look.window_first >= n_rows) continue;
       for (int p = window_panel(n_panels); p < n_panels; ++p)
@@ -178,38 +201,40 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
         memory.rope().turn(turned + static_cast<std::ptrdiff_t>(row * group_ + g) * head_dim_,
                            from + static_cast<std::ptrdiff_t>(g) * head_dim_, distance, head_dim_);
     }
-    if (panel.n_rows * group_ <= pool.codec().in_place_max) {
-      pool.codec().scores(kernels, scores_of(thread) + column, columns_, turned, panel.n_rows * group_,
+    if (panel.n_rows * group_ <= pool.codec().in_place_max && !pool.is_page(ref.block)) {
+      pool.codec().scores(kernels, scores_of(thread) + column, stride_, turned, panel.n_rows * group_,
                           pool.key_row(ref.block, ref.first), n, head_dim_, scale);
     } else {
-      for (int i = 0; i < n; ++i)
-        pool.codec().decode(kernels, block_of(thread) + i * head_dim_, pool.key_row(ref.block, ref.first + i),
-                            head_dim_);
-      kernels.attn_scores_f32(scores_of(thread) + column, columns_, turned, head_dim_, panel.n_rows * group_,
+      memory.read_keys(kernels, block_of(thread), ref, ref.first, n);
+      kernels.attn_scores_f32(scores_of(thread) + column, stride_, turned, head_dim_, panel.n_rows * group_,
                               block_of(thread), head_dim_, n, head_dim_, scale);
     }
-    if (memory.shape().bias) add_bias(pool, ref, n, panel.n_rows * group_, scores_of(thread) + column);
+    if (memory.shape().bias)
+      add_bias(pool, ref, n, panel.n_rows * group_, scores_of(thread) + column, stride_);
     column += n;
   }
 }
 
 // A slot that stands for c tokens draws the attention of c.  Source: proportional attention, ToMe arXiv
 // 2210.09461
-void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores) noexcept {
+void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores,
+                         int stride) noexcept {
   for (int i = 0; i < n; ++i) {
     const int merged = pool.facts(ref.block, ref.first + i).merged;
     if (merged <= 1) continue;
     const float bias = std::log(static_cast<float>(merged));
-    for (int row = 0; row < n_rows; ++row) scores[static_cast<std::ptrdiff_t>(row) * columns_ + i] += bias;
+    for (int row = 0; row < n_rows; ++row) scores[static_cast<std::ptrdiff_t>(row) * stride + i] += bias;
   }
 }
 
-void Attention::weigh(const Kernels& kernels, const Panel& panel, int thread, const Modality* query_class,
-                      const PanelShown& shown) noexcept {
+void Attention::weigh(const Kernels& kernels, const Memory& memory, const Panel& panel, int thread,
+                      const Modality* query_class, const PanelShown& shown) noexcept {
   for (int row = 0; row < panel.n_rows; ++row) {
     const int visible = panel.n_slots - (panel.n_chunk - 1 - panel.first_row - row);
     for (int g = 0; g < group_; ++g) {
-      float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * columns_;
+      float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * stride_;
+      const float constant = memory.n_evicted() > 0 ? memory.shape().constant : 0.0f;
+      const float top = constant > 0 ? *std::max_element(p, p + visible) : 0.0f;
       if (shown.rows == nullptr) {
         kernels.softmax(p, visible);
       } else {
@@ -225,29 +250,30 @@ void Attention::weigh(const Kernels& kernels, const Panel& panel, int thread, co
           sums.n_class_rows[c] += seen.mass[c] > 0 ? 1 : 0;
         }
       }
+      if (constant > 0) scale_for(constant, top, p, visible);
       std::fill(p + visible, p + panel.n_columns, 0.0f);
     }
     look_at(kernels, panel, row, thread, query_class, shown);
   }
   if (shown.mass != nullptr)
-    kernels.column_mass(shown.mass, scores_of(thread), columns_, panel.n_rows * group_, panel.n_columns);
+    kernels.column_mass(shown.mass, scores_of(thread), stride_, panel.n_rows * group_,
+                        std::min(panel.n_columns, panel.n_slots));
 }
 
 // What one row adds to the window and to the last row.
 void Attention::look_at(const Kernels& kernels, const Panel& panel, int row, int thread,
                         const Modality* query_class, const PanelShown& shown) noexcept {
   const int chunk_row = panel.first_row + row;
-  const float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_) * columns_;
+  const float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_) * stride_;
   const int visible = panel.n_slots - (panel.n_chunk - 1 - chunk_row);
   if (shown.last != nullptr && chunk_row == panel.n_chunk - 1)
-    kernels.column_mass(shown.last, p, columns_, group_, visible);
+    kernels.column_mass(shown.last, p, stride_, group_, visible);
   if (shown.windows[0] == nullptr || chunk_row < shown.window_first) return;
   const int from = query_class[chunk_row] == Modality::text ? kText : kImage;
-  kernels.column_mass(shown.windows[from], p, columns_, group_, visible);
-  const float equal = 1.0f / static_cast<float>(visible);
-  for (int g = 0; g < group_; ++g)
-    for (int j = 0; j < visible; ++j)
-      shown.windows[kVotes][j] += p[static_cast<std::ptrdiff_t>(g) * columns_ + j] >= equal ? 1.0f : 0.0f;
+  kernels.column_mass(shown.windows[from], p, stride_, group_, visible);
+  if (shown.windows[kVotes] != nullptr)
+    kernels.column_votes(shown.windows[kVotes], p, stride_, group_, visible,
+                         1.0f / static_cast<float>(visible));
 }
 
 void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,
@@ -260,18 +286,20 @@ void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& p
   for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
     const int n_keys = std::min(ref.n_live(), panel.n_columns - column);
     if (n_keys <= 0) break;
-    if (n <= pool.codec().in_place_max) {
-      pool.codec().mix(kernels, mixed, scores_of(thread) + column, columns_, n,
+    if (n <= pool.codec().in_place_max && !pool.is_page(ref.block)) {
+      pool.codec().mix(kernels, mixed, scores_of(thread) + column, stride_, n,
                        pool.value_row(ref.block, ref.first), n_keys, head_dim_);
     } else {
-      for (int i = 0; i < n_keys; ++i)
-        pool.codec().decode(kernels, block_of(thread) + i * head_dim_,
-                            pool.value_row(ref.block, ref.first + i), head_dim_);
-      kernels.attn_mix_f32(mixed, head_dim_, scores_of(thread) + column, columns_, n, block_of(thread),
+      pool.read_values(kernels, block_of(thread), ref.block, ref.first, n_keys);
+      kernels.attn_mix_f32(mixed, head_dim_, scores_of(thread) + column, stride_, n, block_of(thread),
                            head_dim_, n_keys, head_dim_);
     }
     column += n_keys;
   }
+  put_out(panel, n_heads, out, mixed);
+}
+
+void Attention::put_out(const Panel& panel, int n_heads, float* out, const float* mixed) const noexcept {
   for (int row = 0; row < panel.n_rows; ++row)
     std::memcpy(
         out + (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + panel.kv_head * group_) *

@@ -12,16 +12,25 @@ namespace shrike::kv {
 // exact softmax, values; what it shows is collected in the same pass. Keys lie turned by their offset in the
 // block, so a row's query is turned once per block, to its distance from the block's base.
 //
+// Three ways, by what is cheapest; which one is a matter of the chunk, never of the crew:
+//   panels   many rows, kernels with fast panels: a layer's keys and values become panels of integers once, each
+//            key turned to its place in the stream; then products of rows with panels
+//   ranges   one row of which nothing is collected: each kv head is cut into ranges of blocks, softmax by range,
+//            and the ranges are joined in their order
+//   blocks   all else: scores by panels of rows against every block
+//
 // Shapes   q [n_rows][n_heads * head_dim], not turned; out the same. The rows are the last n_rows tokens
 //          appended.
-// Order    one task per (kv head, panel); sums run over slots in table order: equal for any number of threads
+// Order    one task per (kv head, panel or range); sums run over slots in table order: equal for any number of
+//          threads
+// Numbers  panels: queries, keys, values and weights in integers of 13 bits, blocks of 64 to 128; else f32
 // Memory   section "attention": per thread one panel of scores, turned queries, outputs, and a decoded block
 //          where panels have more queries than the codec reads in place; with evidence, rows of column mass
 //          per panel, reduced in panel order
 class Attention {
  public:
-  void lay_out(Arena& arena, const Memory::Shape& shape, int group, int n_rows_max, int n_threads,
-               Needs needs) noexcept;
+  void lay_out(Arena& arena, const Kernels& kernels, const Memory::Shape& shape, int group, int n_rows_max,
+               int n_threads, Needs needs) noexcept;
 
   // query_class [n_rows]: Modality of each row; read only when evidence is asked for. Of the evidence, what
   // has a pointer and was in `needs` is collected.
@@ -46,21 +55,48 @@ class Attention {
   };
   PanelShown shown_of(int kv_head, int panel, int n_rows, int n_slots, const Evidence& evidence,
                       const Look& look) noexcept;
+  void note_modality(const Memory& memory, int layer) noexcept;
+
+  // attention_panels.cpp
+  bool in_panels(const Kernels& kernels, int n_rows) const noexcept;
+  void lay_out_panels(Arena& arena, const Kernels& kernels, int n_kv_heads, int n_threads) noexcept;
+  void pack_layer(const Kernels& kernels, Threads& threads, const Memory& memory, int layer) noexcept;
+  void pack_depth(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int first,
+                  int thread) noexcept;
+  void panel_scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
+                    int thread) noexcept;
+  void panel_mix(const Kernels& kernels, const Panel& panel, int n_heads, float* out, int thread) noexcept;
+
+  // attention_ranges.cpp
+  static bool in_ranges(const Memory& memory, int n_rows, const Evidence* evidence) noexcept;
+  void lay_out_ranges(Arena& arena, int n_kv_heads, int blocks_per_table) noexcept;
+  void attend_ranges(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
+                     const float* q, float* out) noexcept;
+  void attend_range(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int range,
+                    const float* q, int thread) noexcept;
+  void join_ranges(int kv_head, int g, int n_ranges, float* out) const noexcept;
+  float* state_of(int kv_head, int range, int g) const noexcept {
+    return states_ +
+           static_cast<std::ptrdiff_t>((kv_head * ranges_max_ + range) * group_ + g) * (1 + head_dim_);
+  }
+
   void scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
               int thread) noexcept;
-  void add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores) noexcept;
-  void weigh(const Kernels& kernels, const Panel& panel, int thread, const Modality* query_class,
-             const PanelShown& shown) noexcept;
+  static void add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores,
+                       int stride) noexcept;
+  void weigh(const Kernels& kernels, const Memory& memory, const Panel& panel, int thread,
+             const Modality* query_class, const PanelShown& shown) noexcept;
   void look_at(const Kernels& kernels, const Panel& panel, int row, int thread, const Modality* query_class,
                const PanelShown& shown) noexcept;
   void mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,
            int thread) noexcept;
+  void put_out(const Panel& panel, int n_heads, float* out, const float* mixed) const noexcept;
   void reduce(const Kernels& kernels, const Memory& memory, int layer, int n_rows, Evidence& evidence,
               const Look& look) noexcept;
   void sum_queries(Threads& threads, const float* q, int n_rows, int n_heads, Evidence& evidence) noexcept;
 
   float* scores_of(int thread) noexcept {
-    return scores_ + static_cast<std::ptrdiff_t>(thread) * panel_rows_ * group_ * columns_;
+    return scores_ + static_cast<std::ptrdiff_t>(thread) * panel_rows_ * group_ * stride_;
   }
   float* turned_of(int thread) noexcept {
     return turned_ + static_cast<std::ptrdiff_t>(thread) * panel_rows_ * group_ * head_dim_;
@@ -69,6 +105,10 @@ class Attention {
     return mixed_ + static_cast<std::ptrdiff_t>(thread) * panel_rows_ * group_ * head_dim_;
   }
 
+  std::byte* value_strip(int kv_head, int strip, const PanelForm& form) noexcept {
+    return value_panels_ +
+           static_cast<std::size_t>(kv_head * div_ceil(head_dim_, form.outs) + strip) * value_strip_bytes_;
+  }
   float* block_of(int thread) noexcept {
     return block_ + static_cast<std::ptrdiff_t>(thread) * kBlockSlots * head_dim_;
   }
@@ -80,8 +120,9 @@ class Attention {
   int group_ = 0;  // query heads per kv head
   int head_dim_ = 0;
   int columns_ = 0;  // slots_max of the memory
+  int stride_ = 0;   // of a row of scores: columns, in panels filled up to a whole depth
   int panels_max_ = 0;
-  float* scores_ = nullptr;             // [n_threads][panel_rows * group][columns]
+  float* scores_ = nullptr;             // [n_threads][panel_rows * group][stride]
   float* turned_ = nullptr;             // [n_threads][panel_rows * group][head_dim]
   float* mixed_ = nullptr;              // [n_threads][panel_rows * group][head_dim]
   float* block_ = nullptr;              // [n_threads][16][head_dim], where blocks are decoded
@@ -90,6 +131,18 @@ class Attention {
   int window_panels_ = 0;               // the most panels that a window lies in, the last ones of a chunk
   float* panel_windows_ = nullptr;      // [n_kv_heads][window_panels][kWindows][columns]
   std::uint8_t* modality_ = nullptr;    // [n_kv_heads][columns], of one layer's slots
+
+  // Panels:
+  std::byte* key_panels_ = nullptr;    // [n_kv_heads][key_bytes]
+  std::byte* value_panels_ = nullptr;  // [n_kv_heads][strips of head_dim][strip_bytes(columns)]
+  std::byte* rows_ = nullptr;          // [n_threads][panel_rows * group][row_bytes(head_dim)]
+  float* stage_ = nullptr;             // [n_threads][2][depth][head_dim], where blocks are decoded
+  std::size_t key_bytes_ = 0, value_strip_bytes_ = 0, rows_bytes_ = 0;
+  int depth_ = 0;
+
+  // Ranges:
+  float* states_ = nullptr;  // [n_kv_heads][ranges_max][group][1 + head_dim]: ln of the sum, values
+  int ranges_max_ = 0;
 };
 
 }  // namespace shrike::kv

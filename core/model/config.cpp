@@ -6,7 +6,7 @@ namespace shrike {
 namespace {
 
 using limits::kContextMax, limits::kDimMax, limits::kFeedForwardMax, limits::kHeadDimMax, limits::kHeadsMax,
-    limits::kImageSideMax, limits::kLayersMax, limits::kPatchesMax, limits::kVocabMax;
+    limits::kFrameSideMax, limits::kImageSideMax, limits::kLayersMax, limits::kPatchesMax, limits::kVocabMax;
 
 // "llama.block_count" without building strings: every key of these files is named once, here.
 constexpr std::string_view kBlocks = "llama.block_count";
@@ -104,7 +104,9 @@ Result<VisionConfig> read_vision_config(const gguf::File& file) {
     return file.error(Code::unsupported, "projector is not idefics3 (SmolVLM)", projector.substr(0, 64));
 
   VisionConfig c;
+  c.projector = projector;
   SHRIKE_TRY(c.image_size, count(file, "clip.vision.image_size", kImageSideMax));
+  SHRIKE_TRY(c.longest_edge, count_or(file, "clip.vision.preproc_image_size", c.image_size, kFrameSideMax));
   SHRIKE_TRY(c.patch_size, count(file, "clip.vision.patch_size", c.image_size));
   if (c.image_size % c.patch_size != 0)
     return file.error(Code::malformed, "does not divide the image", "clip.vision.patch_size", c.patch_size,

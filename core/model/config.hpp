@@ -40,8 +40,10 @@ struct TextConfig {
 
 // The vision tower's and projector's shape, from a file of architecture `clip` with projector `idefics3`.
 struct VisionConfig {
-  int image_size = 0;  // side of a tile, pixels
-  int patch_size = 0;  // divides image_size
+  std::string_view projector;
+  int image_size = 0;    // side of a tile, pixels
+  int longest_edge = 0;  // of a picture that is cut into tiles, pixels; image_size: it is not
+  int patch_size = 0;    // divides image_size
   int dim = 0;
   int n_layers = 0;
   int n_heads = 0;

@@ -1,5 +1,7 @@
 #include "core/model/decoder.hpp"
 
+#include <algorithm>
+
 #include "platform/check.hpp"
 
 namespace shrike {
@@ -13,15 +15,20 @@ void Decoder::lay_out(Arena& arena, const Compute& compute, const kv::Memory::Sh
   };
   x_ = floats(c.dim);
   h_ = floats(c.dim);
-  q_ = floats(c.n_heads * c.head_dim);
-  k_ = floats(c.n_kv_heads * c.head_dim);
-  v_ = floats(c.n_kv_heads * c.head_dim);
-  mixed_ = floats(c.n_heads * c.head_dim);
-  gate_ = floats(c.n_ff);
+  // Attention is over when the feed-forward begins, so they share their room.
+  const int q_cols = c.n_heads * c.head_dim, kv_cols = c.n_kv_heads * c.head_dim;
+  gate_ = floats(std::max(c.n_ff, 2 * (q_cols + kv_cols)));
+  const auto behind = [&](float* before, int cols) {
+    return before != nullptr ? before + static_cast<std::ptrdiff_t>(n_chunk_max) * cols : nullptr;
+  };
+  q_ = gate_;
+  mixed_ = behind(q_, q_cols);
+  k_ = behind(mixed_, q_cols);
+  v_ = behind(k_, kv_cols);
   up_ = floats(c.n_ff);
   row_class_ = arena.take<kv::Modality>("chunk", static_cast<std::size_t>(n_chunk_max));
   logits_ = arena.take<float>("logits", static_cast<std::size_t>(c.n_vocab));
-  attention_.lay_out(arena, shape, c.group(), n_chunk_max, compute.threads.count(), needs);
+  attention_.lay_out(arena, compute.kernels, shape, c.group(), n_chunk_max, compute.threads.count(), needs);
 }
 
 void Decoder::prefill(const Compute& compute, kv::Memory& memory, std::span<const kv::TokenFacts> tokens,

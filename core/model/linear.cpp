@@ -10,9 +10,40 @@ namespace {
 
 // Fewer multiply-adds than this are done before a sleeping thread is awake.
 constexpr std::int64_t kAloneMacs = 40'000;
-constexpr int kOutputsPerCut = 48;  // a multiple of every kernel's tile
+constexpr int kTasksPerThread = 8;  // so that the last one to finish keeps nobody waiting for long
+constexpr int kOutputsPerCut = 48;  // of one row: a multiple of every kernel's tile
 
-void multiply(const Compute& c, const float* x, int n_rows, const Product& p, int begin, int end) noexcept {
+// A panel and the rows that go over it should stay in a core's L2.
+constexpr std::size_t kPanelBytes = 192 * 1024;
+constexpr int kStageOuts = 32;    // the most outputs that a strip has
+constexpr int kStageDepth = 256;  // a multiple of every qblock and of every panel's depth
+
+// n numbers of any type that has kernels, from a place where a qblock begins.
+void unpack(const Kernels& kernels, DType type, const std::byte* from, int n, float* out) noexcept {
+  switch (type) {
+    case DType::f32:
+      std::memcpy(out, from, static_cast<std::size_t>(n) * sizeof(float));
+      break;
+    case DType::f16:
+      kernels.f16_to_f32(out, reinterpret_cast<const f16*>(from), n);
+      break;
+    case DType::bf16:
+      kernels.bf16_to_f32(out, reinterpret_cast<const bf16*>(from), n);
+      break;
+    default:
+      kernels.quants_to_f32(type, out, from, n);
+  }
+}
+
+// Null: many rows are multiplied with the weights as they lie, too.
+const PanelKernels* panels_for(const Kernels& kernels, DType type) noexcept {
+  if (type == DType::f32) return nullptr;
+  if (is_quantised(type) && kernels.narrow.fast) return &kernels.narrow;
+  return kernels.wide.fast ? &kernels.wide : nullptr;
+}
+
+void multiply_in_place(const Compute& c, const float* x, int n_rows, const Product& p, int begin,
+                       int end) noexcept {
   Matmul task;
   task.w = p.w.data;
   task.w_row_bytes = p.w.row_bytes;
@@ -24,6 +55,7 @@ void multiply(const Compute& c, const float* x, int n_rows, const Product& p, in
   task.x_stride = p.w.n_cols;
   task.xq = c.q8.q;
   task.xd = c.q8.d;
+  task.xsum = c.q8.sum;
   task.bias = p.bias;
   task.y = p.y;
   task.y_stride = p.w.n_rows;
@@ -35,78 +67,166 @@ void multiply(const Compute& c, const float* x, int n_rows, const Product& p, in
     case DType::f16:
       c.kernels.matmul_f16(task);
       break;
+    case DType::bf16:
+      c.kernels.matmul_bf16(task);
+      break;
     case DType::q8_0:
       c.kernels.matmul_q8_0(task);
       break;
     default:
-      SHRIKE_CHECK(false, static_cast<int>(p.w.type));
+      c.kernels.matmul_quants(p.w.type, task);
   }
+}
+
+// Outputs [begin, end) of w become strips, one behind the other.
+void pack_panel(const Compute& c, const PanelKernels& panels, const MatrixView& w, int begin, int end,
+                float* stage, std::byte* panel) noexcept {
+  const PanelForm& form = panels.form;
+  const DTypeInfo info = dtype_info(w.type);
+  for (int first = begin; first < end; first += form.outs) {
+    const int n_outs = std::min(form.outs, end - first);
+    for (int k = 0; k < w.n_cols; k += kStageDepth) {
+      const int n = std::min(kStageDepth, w.n_cols - k);
+      const std::size_t at = static_cast<std::size_t>(k / info.weights * info.bytes);
+      for (int out = 0; out < n_outs; ++out)
+        unpack(c.kernels, w.type, w.row(first + out) + at, n, stage + out * kStageDepth);
+      for (int d = 0; d < n; d += form.depth) {
+        const int n_here = std::min(form.depth, n - d);
+        panels.pack_outs(panel, stage + d, kStageDepth, n_outs, n_here);
+        panel += form.block_bytes(n_here);
+      }
+    }
+  }
+}
+
+void multiply_panel(const Compute& c, const PanelKernels& panels, int n_rows, const Product& p, int begin,
+                    int end, int thread) noexcept {
+  std::byte* panel = c.panel.panels + static_cast<std::size_t>(thread) * c.panel.panel_bytes;
+  float* stage = c.panel.stages + static_cast<std::ptrdiff_t>(thread) * kStageOuts * kStageDepth;
+  pack_panel(c, panels, p.w, begin, end, stage, panel);
+  PanelTask task;
+  task.panel = panel;
+  task.rows = c.panel.rows;
+  task.n_in = p.w.n_cols;
+  task.n_outs = end - begin;
+  task.n_rows = n_rows;
+  task.bias = p.bias != nullptr ? p.bias + begin : nullptr;
+  task.y = p.y + begin;
+  task.y_stride = p.w.n_rows;
+  task.accumulate = p.accumulate;
+  panels.multiply(task);
+}
+
+// Cuts the outputs of all products into pieces of outs_per_cut and shares them out: each(product, begin, end,
+// thread).
+template <class Each>
+void over_cuts(Threads& threads, std::initializer_list<Product> products, int outs_per_cut, bool alone,
+               Each each) noexcept {
+  int n_cuts = 0;
+  for (const Product& p : products) n_cuts += div_ceil(p.w.n_rows, outs_per_cut);
+  const auto cut = [&](int index, int thread) {
+    for (const Product& p : products) {
+      const int n_here = div_ceil(p.w.n_rows, outs_per_cut);
+      if (index < n_here)
+        return each(p, index * outs_per_cut, std::min((index + 1) * outs_per_cut, p.w.n_rows), thread);
+      index -= n_here;
+    }
+  };
+  if (!alone) return threads.parallel_for(n_cuts, cut);
+  for (int index = 0; index < n_cuts; ++index) cut(index, 0);
+}
+
+void linear_panels(const Compute& c, const PanelKernels& panels, const float* x, int n_rows,
+                   std::initializer_list<Product> products) noexcept {
+  const PanelForm& form = panels.form;
+  const int n_in = products.begin()->w.n_cols;
+  const std::size_t row_bytes = form.row_bytes(n_in);
+  SHRIKE_CHECK(row_bytes * static_cast<std::size_t>(n_rows) <= c.panel.rows_bytes, n_rows, n_in);
+  each_row(c, n_rows, [&](int row) {
+    panels.pack_row(c.panel.rows + static_cast<std::size_t>(row) * row_bytes,
+                    x + static_cast<std::ptrdiff_t>(row) * n_in, n_in);
+  });
+  int n_strips = 0;
+  for (const Product& p : products) n_strips += div_ceil(p.w.n_rows, form.outs);
+  const int strips_max = static_cast<int>(c.panel.panel_bytes / form.strip_bytes(n_in));
+  SHRIKE_CHECK(strips_max > 0, n_in);
+  const int strips = std::clamp(n_strips / (c.threads.count() * kTasksPerThread), 1, strips_max);
+  over_cuts(c.threads, products, strips * form.outs, false,
+            [&](const Product& p, int begin, int end, int thread) {
+              multiply_panel(c, panels, n_rows, p, begin, end, thread);
+            });
+}
+
+void linear_in_place(const Compute& c, const float* x, int n_rows,
+                     std::initializer_list<Product> products) noexcept {
+  const int n_in = products.begin()->w.n_cols;
+  std::int64_t n_outputs = 0;
+  bool any_q8 = false;
+  for (const Product& p : products) {
+    n_outputs += p.w.n_rows;
+    any_q8 = any_q8 || is_quantised(p.w.type);
+  }
+  const bool alone = c.threads.count() == 1 || n_outputs * n_in * n_rows < kAloneMacs;
+  if (any_q8)
+    each_row(c, n_rows, [&](int row) {
+      const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(row) * n_in;
+      c.kernels.quantize_q8(c.q8.q + at, c.q8.d + at / kQ8Group, x + at, n_in);
+      c.kernels.q8_sums(c.q8.sum + at / kQ8Sum, c.q8.q + at, n_in);
+    });
+  // A few cuts at a time, so that a long output (the vocabulary) does not mean thousands of hand-outs.
+  const auto n_cuts = static_cast<int>(n_outputs / kOutputsPerCut);
+  const int cuts = alone ? std::max(1, n_cuts) : std::max(1, n_cuts / (c.threads.count() * kTasksPerThread));
+  over_cuts(
+      c.threads, products, cuts * kOutputsPerCut, alone,
+      [&](const Product& p, int begin, int end, int) { multiply_in_place(c, x, n_rows, p, begin, end); });
 }
 
 }  // namespace
 
-void Compute::lay_out(Arena& arena, std::string_view section, int n_rows_max, int n_in_max) noexcept {
-  const std::size_t n =
-      static_cast<std::size_t>(n_rows_max) * static_cast<std::size_t>(align_up(n_in_max, kQ8Group));
-  q8.q = arena.take<std::int8_t>(section, n);
-  q8.d = arena.take<float>(section, n / kQ8Group);
+void Compute::lay_out(Arena& arena, std::string_view section, std::span<const Size> sizes) noexcept {
+  int n_in_max = 0;
+  std::size_t q8_numbers = 0;
+  panel.rows_bytes = panel.panel_bytes = 0;
+  for (const Size& size : sizes) {
+    n_in_max = std::max(n_in_max, size.n_in);
+    for (const PanelKernels* panels : {&kernels.wide, &kernels.narrow}) {
+      if (!panels->fast) continue;
+      panel.rows_bytes = std::max(panel.rows_bytes,
+                                  panels->form.row_bytes(size.n_in) * static_cast<std::size_t>(size.n_rows));
+      panel.panel_bytes = std::max({panel.panel_bytes, kPanelBytes, panels->form.strip_bytes(size.n_in)});
+    }
+    const bool in_panels = kernels.wide.fast || kernels.narrow.fast;
+    q8_numbers = std::max(q8_numbers, static_cast<std::size_t>(in_panels ? 1 : size.n_rows) *
+                                          static_cast<std::size_t>(align_up(size.n_in, kQ8Group)));
+  }
+  q8.q = arena.take<std::int8_t>(section, q8_numbers);
+  q8.d = arena.take<float>(section, q8_numbers / kQ8Group);
+  q8.sum = arena.take<std::int32_t>(section, q8_numbers / kQ8Sum);
+  if (panel.panel_bytes == 0) return;
+  const std::size_t n_threads = static_cast<std::size_t>(threads.count());
+  panel.panel_bytes = align_up(panel.panel_bytes, Arena::kAlignment);
+  panel.rows = arena.take_bytes(section, panel.rows_bytes);
+  panel.panels = arena.take_bytes(section, n_threads * panel.panel_bytes);
+  panel.stages = arena.take<float>(section, n_threads * kStageOuts * kStageDepth);
 }
 
 void linear(const Compute& c, const float* x, int n_rows, std::initializer_list<Product> products) noexcept {
-  const int n_in = products.begin()->w.n_cols;
-  std::int64_t n_outputs = 0;
-  int n_cuts = 0;
-  bool any_q8 = false;
+  const PanelKernels* panels = n_rows > 1 ? panels_for(c.kernels, products.begin()->w.type) : nullptr;
   for (const Product& p : products) {
-    SHRIKE_DCHECK(p.w.n_cols == n_in, p.w.n_cols, n_in);
-    n_outputs += p.w.n_rows;
-    n_cuts += div_ceil(p.w.n_rows, kOutputsPerCut);
-    any_q8 = any_q8 || p.w.type == DType::q8_0;
-  }
-  if (any_q8) {
-    each_row(c, n_rows, [&](int row) {
-      const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(row) * n_in;
-      c.kernels.quantize_q8(c.q8.q + at, c.q8.d + at / kQ8Group, x + at, n_in);
-    });
-  }
-  if (c.threads.count() == 1 || n_outputs * n_in * n_rows < kAloneMacs) {
-    for (const Product& p : products) multiply(c, x, n_rows, p, 0, p.w.n_rows);
+    SHRIKE_DCHECK(p.w.n_cols == products.begin()->w.n_cols, p.w.n_cols, products.begin()->w.n_cols);
+    if (n_rows == 1 || panels_for(c.kernels, p.w.type) == panels) continue;
+    for (const Product& alone : products) linear(c, x, n_rows, {alone});  // a file that mixes types
     return;
   }
-  // A few cuts at a time, so that a long output (the vocabulary) does not mean thousands of hand-outs.
-  const int cuts_per_task = std::max(1, n_cuts / (c.threads.count() * 8));
-  c.threads.parallel_for(div_ceil(n_cuts, cuts_per_task), [&](int task, int) {
-    int cut = task * cuts_per_task;
-    int left = std::min(cuts_per_task, n_cuts - cut);
-    for (const Product& p : products) {
-      const int cuts_here = div_ceil(p.w.n_rows, kOutputsPerCut);
-      if (cut < cuts_here && left > 0) {
-        const int taken = std::min(left, cuts_here - cut);
-        multiply(c, x, n_rows, p, cut * kOutputsPerCut, std::min((cut + taken) * kOutputsPerCut, p.w.n_rows));
-        left -= taken;
-        cut = 0;
-      } else if (left > 0) {
-        cut -= cuts_here;
-      }
-    }
-  });
+  if (panels != nullptr)
+    linear_panels(c, *panels, x, n_rows, products);
+  else
+    linear_in_place(c, x, n_rows, products);
 }
 
 void matrix_row(const Kernels& kernels, const MatrixView& w, int r, float* out) noexcept {
   SHRIKE_CHECK(r >= 0 && r < w.n_rows, r, w.n_rows);
-  switch (w.type) {
-    case DType::f32:
-      std::memcpy(out, w.row(r), static_cast<std::size_t>(w.n_cols) * sizeof(float));
-      break;
-    case DType::f16:
-      kernels.f16_to_f32(out, reinterpret_cast<const f16*>(w.row(r)), w.n_cols);
-      break;
-    case DType::q8_0:
-      kernels.q8_0_to_f32(out, w.row(r), w.n_cols);
-      break;
-    default:
-      SHRIKE_CHECK(false, static_cast<int>(w.type));
-  }
+  unpack(kernels, w.type, w.row(r), w.n_cols, out);
 }
 
 }  // namespace shrike

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 
 #include "core/arena.hpp"
 #include "core/tensor.hpp"
@@ -11,17 +12,29 @@ namespace shrike {
 
 // What every layer computes with. Lives as long as the session; the kernels and the crew are chosen once.
 //
-// Memory   `q8` holds one chunk of activations as int8, for products with q8_0 weights; section of the
-//          caller's choice
+// Memory   sections of the caller's choice: one row of activations as int8, for one row times quantised weights;
+//          the rows of one product as the panels' integers; for each thread a panel of weights and a stage where
+//          they are unpacked. What a kernel set has no use for is not taken.
 struct Compute {
   const Kernels& kernels;
   Threads& threads;
   struct Q8Scratch {
-    std::int8_t* q = nullptr;  // [n_rows_max][n_in_max]
-    float* d = nullptr;        // [n_rows_max][n_in_max / 32]
+    std::int8_t* q = nullptr;     // [n_in_max]
+    float* d = nullptr;           // [n_in_max / 32]
+    std::int32_t* sum = nullptr;  // [n_in_max / 16]
   } q8;
+  struct PanelScratch {
+    std::byte* rows = nullptr;    // of all rows of one product
+    std::byte* panels = nullptr;  // [n_threads][panel_bytes]
+    float* stages = nullptr;      // [n_threads][kStageOuts][kStageDepth]
+    std::size_t rows_bytes = 0, panel_bytes = 0;
+  } panel;
 
-  void lay_out(Arena& arena, std::string_view section, int n_rows_max, int n_in_max) noexcept;
+  // Products that are to be possible: so many rows of so many numbers.
+  struct Size {
+    int n_rows = 0, n_in = 0;
+  };
+  void lay_out(Arena& arena, std::string_view section, std::span<const Size> sizes) noexcept;
 };
 
 // One of several products that read the same activations: y = x w^T + bias, or y += ...
@@ -34,6 +47,8 @@ struct Product {
 
 // All products of one input behind a single barrier: q, k and v; gate and up. x [n_rows][n_in], dense.
 // Work is cut by outputs; a cut never changes a sum, so the result is the same for any number of threads.
+// A single row is multiplied with the weights as they lie in the file, several go over panels: a row's result may
+// differ in its last bits between the two, but not with how many others there are beside it.
 void linear(const Compute& compute, const float* x, int n_rows,
             std::initializer_list<Product> products) noexcept;
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes unicode_ranges.hpp: which code points are letters (L*) and which are numbers (N*).
+"""Writes unicode_ranges.hpp: which code points are letters (L*), numbers (N*) and punctuation (P*).
 
     python3 core/model/make_unicode_ranges.py > core/model/unicode_ranges.hpp
 """
@@ -24,7 +24,7 @@ version = unicodedata.unidata_version
 print(f"// Made by make_unicode_ranges.py from Unicode {version}; first and last code point of each run.")
 print("namespace shrike::unicode {\n")
 print("struct Range {\n  std::uint32_t first, last;\n};\n")
-for name, major in (("kLetters", "L"), ("kNumbers", "N")):
+for name, major in (("kLetters", "L"), ("kNumbers", "N"), ("kPunctuation", "P")):
     items = ["{0x%X, 0x%X}" % r for r in ranges(major)]
     print(f"inline constexpr Range {name}[] = {{")
     line = "   "

@@ -4,15 +4,10 @@
 
 namespace shrike {
 
-void Projector::lay_out(Arena& arena) noexcept {
-  joined_ = arena.take<float>(
-      "vision", static_cast<std::size_t>(config_->n_patches()) * static_cast<std::size_t>(config_->dim));
-}
-
-void Projector::project(const Compute& compute, const float* patches, float* out) noexcept {
+void Projector::project(const Compute& compute, const float* patches, float* joined, float* out) noexcept {
   const VisionConfig& c = *config_;
   const int s = c.shuffle;
-  float* to = joined_;
+  float* to = joined;
   for (int ty = 0; ty < c.grid() / s; ++ty)
     for (int tx = 0; tx < c.grid() / s; ++tx)
       for (int dy = 0; dy < s; ++dy) {
@@ -21,7 +16,7 @@ void Projector::project(const Compute& compute, const float* patches, float* out
         std::memcpy(to, patches + patch * c.dim, static_cast<std::size_t>(s * c.dim) * sizeof(float));
         to += s * c.dim;
       }
-  linear(compute, joined_, c.n_image_tokens(), {{weights_->projector, nullptr, out}});
+  linear(compute, joined, c.n_image_tokens(), {{weights_->projector, nullptr, out}});
 }
 
 }  // namespace shrike

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "core/arena.hpp"
 #include "core/model/config.hpp"
 #include "core/model/linear.hpp"
 #include "core/model/weights.hpp"
@@ -14,7 +13,7 @@ namespace shrike {
 //                                                                                               4 5 | 6 7  ->
 //                                                                                               0 1 4 5 ...
 // Shapes   patches [n_patches][vision dim] -> out [n_image_tokens][projection_dim], raster order
-// Memory   section "vision": the joined rows
+// Memory   the caller's: joined, as large as patches
 // Source   Idefics3 / SmolVLM (arXiv 2504.05299)
 class Projector {
  public:
@@ -22,13 +21,11 @@ class Projector {
   Projector(const VisionConfig& config, const VisionWeights& weights)
       : config_(&config), weights_(&weights) {}
 
-  void lay_out(Arena& arena) noexcept;
-  void project(const Compute& compute, const float* patches, float* out) noexcept;
+  void project(const Compute& compute, const float* patches, float* joined, float* out) noexcept;
 
  private:
   const VisionConfig* config_ = nullptr;
   const VisionWeights* weights_ = nullptr;
-  float* joined_ = nullptr;  // [n_image_tokens][s * s * dim]
 };
 
 }  // namespace shrike

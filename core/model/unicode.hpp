@@ -46,6 +46,8 @@ template <std::size_t n>
   return at != std::begin(ranges) && code_point <= (at - 1)->last;
 }
 
+[[nodiscard]] inline bool is_punctuation(std::uint32_t c) noexcept { return within(kPunctuation, c); }
+
 [[nodiscard]] inline Class class_of(std::uint32_t c) noexcept {
   if ((c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
       (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000)

@@ -13,9 +13,7 @@ class Reader {
   MatrixView matrix(const std::string& name, int n_rows, int n_cols) {
     const gguf::TensorInfo* tensor = find(name);
     if (tensor == nullptr) return {};
-    if (tensor->type != DType::f32 && tensor->type != DType::f16 && tensor->type != DType::q8_0)
-      return fail(Code::unsupported, "no kernels yet for this tensor type, only for f32, f16 and q8_0", name),
-             MatrixView{};
+    if (!is_matrix_type(tensor->type)) return fail_type(*tensor, name), MatrixView{};
     // A convolution kernel [patch, patch, 3, dim] is a matrix whose row is its first three dimensions.
     const std::uint64_t cols =
         tensor->n_dims == 4 ? tensor->ne[0] * tensor->ne[1] * tensor->ne[2] : tensor->ne[0];
@@ -66,6 +64,10 @@ class Reader {
     return false;
   }
 
+  void fail_type(const gguf::TensorInfo& tensor, const std::string& name) {
+    fail(Code::unsupported, "no kernels for matrices of this type", name);
+    error_.hint = std::string("it is ") + dtype_info(tensor.type).name + ", supported are " + kMatrixTypes;
+  }
   void fail(Code code, const char* rule, const std::string& name) {
     if (!failed_) error_ = file_.error(code, rule, name);
     failed_ = true;

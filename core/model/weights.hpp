@@ -11,7 +11,7 @@ namespace shrike {
 // Named views into the mapped files. Every shape is proven against the config, every type is one that there
 // are kernels for; a tensor that is missing or of another shape refuses the file. Nothing is copied.
 //
-// Matrices   f32, f16 or q8_0, [n_out][n_in];   vectors   f32
+// Matrices   any type of kMatrixTypes, [n_out][n_in], where it lies in the file;   vectors   f32
 struct TextLayer {
   const float* attn_norm = nullptr;  // [dim]
   MatrixView q;                      // [n_heads * head_dim][dim]

@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <iterator>
 
 #include "platform/kernels/install.hpp"
 #include "platform/kernels/kernels.hpp"
@@ -10,17 +11,29 @@ struct Name {
   Isa isa;
   const char* text;
 };
-constexpr Name kNames[] = {{Isa::scalar, "scalar"}, {Isa::avx2, "avx2"}, {Isa::neon, "neon"}};
+constexpr Name kNames[] = {
+    {Isa::scalar, "scalar"},
+    {Isa::avx2, "avx2"},
+    {Isa::avx512, "avx512"},
+    {Isa::neon, "neon"},
+    {Isa::neon_dotprod, "neon_dotprod"},
+};
 
 // Built in and executable, best first; asked once.
 struct Runnable {
-  Isa isas[3];
+  Isa isas[std::size(kNames)];
   std::size_t n = 0;
 
   Runnable() noexcept {
     [[maybe_unused]] const CpuFeatures cpu = detect_cpu();
+#if SHRIKE_HAVE_AVX512
+    if (cpu.avx2 && cpu.avx512) isas[n++] = Isa::avx512;
+#endif
 #if SHRIKE_HAVE_AVX2
     if (cpu.avx2) isas[n++] = Isa::avx2;
+#endif
+#if SHRIKE_HAVE_NEON_DOTPROD
+    if (cpu.neon_dotprod) isas[n++] = Isa::neon_dotprod;
 #endif
 #if SHRIKE_HAVE_NEON
     if (cpu.neon) isas[n++] = Isa::neon;
@@ -65,32 +78,52 @@ Kernels kernels_for(Isa isa) noexcept {
   install_rope_scalar(k);
   install_convert_scalar(k);
   install_dot_scalar(k);
+  install_quants_scalar(k);
   install_attention_scalar(k);
   install_rows_scalar(k);
+  install_merge_scalar(k);
   install_image_scalar(k);
+  install_peak_scalar(k);
+  install_panel_scalar(k);
 #if SHRIKE_HAVE_AVX2
-  if (isa == Isa::avx2) {
+  if (isa == Isa::avx2 || isa == Isa::avx512) {
     install_norm_avx2(k);
     install_act_avx2(k);
     install_rope_avx2(k);
     install_convert_avx2(k);
     install_dot_avx2(k);
+    install_quants_avx2(k);
     install_attention_avx2(k);
     install_rows_avx2(k);
+    install_merge_avx2(k);
     install_image_avx2(k);
+    install_peak_avx2(k);
+    install_panel_avx2(k);
+  }
+#endif
+#if SHRIKE_HAVE_AVX512
+  if (isa == Isa::avx512) {
+    install_peak_avx512(k);
+    install_panel_avx512(k);
   }
 #endif
 #if SHRIKE_HAVE_NEON
-  if (isa == Isa::neon) {
+  if (isa == Isa::neon || isa == Isa::neon_dotprod) {
     install_norm_neon(k);
     install_act_neon(k);
     install_rope_neon(k);
     install_convert_neon(k);
     install_dot_neon(k);
+    install_quants_neon(k);
     install_attention_neon(k);
     install_rows_neon(k);
+    install_merge_neon(k);
     install_image_neon(k);
+    install_peak_neon(k);
   }
+#endif
+#if SHRIKE_HAVE_NEON_DOTPROD
+  if (isa == Isa::neon_dotprod) install_quants_neon_dotprod(k);
 #endif
   return k;
 }

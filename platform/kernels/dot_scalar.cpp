@@ -60,6 +60,12 @@ void matmul_f16(const Matmul& task) noexcept {
   });
 }
 
+void matmul_bf16(const Matmul& task) noexcept {
+  matmul_floats(task, [](const std::byte* w, int k, int n, float* out) {
+    for (int i = 0; i < n; ++i) out[i] = bf16_to_f32(reinterpret_cast<const bf16*>(w)[k + i]);
+  });
+}
+
 void matmul_q8_0(const Matmul& t) noexcept {
   const int n_groups = t.n_in / kQ8Group;
   for (int row = 0; row < t.n_rows; ++row)
@@ -83,6 +89,7 @@ void matmul_q8_0(const Matmul& t) noexcept {
 void install_dot_scalar(Kernels& k) noexcept {
   k.matmul_f32 = matmul_f32;
   k.matmul_f16 = matmul_f16;
+  k.matmul_bf16 = matmul_bf16;
   k.matmul_q8_0 = matmul_q8_0;
 }
 

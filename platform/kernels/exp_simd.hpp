@@ -14,7 +14,7 @@ namespace {
 constexpr float kRounder = 0x1.8p23f;  // what is added to it is rounded to an integer
 
 template <class Set, class Vec = typename Set::Vec>
-Vec exp(Vec x) noexcept {
+[[gnu::always_inline]] inline Vec exp(Vec x) noexcept {
   x = xsimd::min(Vec(130.0f), xsimd::max(Vec(-130.0f), x));  // in this order NaN stays on x86 too
   const Vec shifted = xsimd::fma(x, Vec(0x1.715476p0f), Vec(kRounder));
   const Vec n = shifted - Vec(kRounder);

@@ -7,11 +7,12 @@
 #include <string_view>
 
 #include "platform/cpu.hpp"
+#include "platform/kernels/dtype.hpp"
 #include "platform/numeric.hpp"
 
-// The kernel table: one row and one contract per kernel. A set (`scalar`, `avx2`, `neon`) is its parent with
-// better rows, so a missing variant is slower, never wrong. The table is chosen once, at start, and passed
-// down.
+// The kernel table: one row and one contract per kernel. A set (`scalar`, `avx2`, `avx512`, `neon`) is its parent
+// with better rows (avx512 is a child of avx2), so a missing variant is slower, never wrong. The table is chosen
+// once, at start, and passed down.
 //
 // Common to all rows
 //   pointers  need only the alignment of their element type; rows are faster on 64-byte boundaries
@@ -22,17 +23,21 @@
 //             summed)
 namespace shrike {
 
-enum class Isa : std::uint8_t { scalar, avx2, neon };
+enum class Isa : std::uint8_t { scalar, avx2, avx512, neon, neon_dotprod };
+
+struct Group;  // 32 weights of any quantised type: groups.hpp
 
 inline constexpr int kQ8Group = 32;  // numbers that share one scale in q8_0, weights and activations alike
+inline constexpr int kQ8Sum = 16;    // int8 activations that are summed together, for q6_k's scales
 
 // y[r][c] = bias[c] + sum_k x[r][k] * w[c][k]          for r in [0, n_rows), c in [out_begin, out_end)
 // (accumulate: y[r][c] += the same)
 //   w      rows in the file's own layout, w_row_bytes apart: [n_out][n_in]
-//   x      [n_rows][n_in] f32, x_stride numbers apart          (weights f32, f16)
-//   xq,xd  [n_rows][n_in] i8 and [n_rows][n_in / 32] f32, dense; made by quantize_q8        (weights q8_0)
+//   x      [n_rows][n_in] f32, x_stride numbers apart          (weights f32, f16, bf16)
+//   xq,xd  [n_rows][n_in] i8 and [n_rows][n_in / 32] f32, dense; made by quantize_q8  (quantised weights)
+//   xsum   [n_rows][n_in / 16] i32, dense; made by q8_sums                    (quantised weights but q8_0)
 //   y      [n_rows][>= out_end] f32, y_stride numbers apart; must not overlap x
-//   n_in   a multiple of 32 for q8_0
+//   n_in   a multiple of the type's qblock
 struct Matmul {
   const std::byte* w = nullptr;
   std::size_t w_row_bytes = 0;
@@ -44,6 +49,7 @@ struct Matmul {
   int x_stride = 0;
   const std::int8_t* xq = nullptr;
   const float* xd = nullptr;
+  const std::int32_t* xsum = nullptr;
   const float* bias = nullptr;  // [n_out] or null
   float* y = nullptr;
   int y_stride = 0;
@@ -75,6 +81,13 @@ struct ResampleAxis {
 };
 inline constexpr int kResampleBits = 22;
 
+// A key as a direction in 16 bits: whole numbers up to 2047 whose products a 32-bit sum of 256 holds. A panel
+// holds directions side by side, eight to a group, and a group's numbers in pairs: [n / 8][n_pairs][8][2]. What
+// fills up the last group does not matter; what fills up an odd number is 0.
+inline constexpr float kDirectionTop = 2047.0f;                        // the largest whole number
+inline constexpr float kDirectionMin = 1e-35f, kDirectionMax = 1e38f;  // max|x| of rows that have one
+inline constexpr int kPanelKeys = 8;
+
 // Keys and values in few bits: a row of n numbers in groups of 32, the last one short, each with scales of its
 // own; what a group is: rows.hpp. n >= 0; rows need no alignment.
 struct RowKernels {
@@ -86,6 +99,61 @@ struct RowKernels {
                  std::size_t row_bytes, int n_keys, int head_dim, float scale) noexcept;
   void (*mix)(float* out, int out_stride, const float* p, int p_stride, int n_q, const std::byte* v,
               std::size_t row_bytes, int n_keys, int head_dim) noexcept;
+};
+
+// Products of many rows, in integers: weights become panels that lie as the multiplier wants them, once for all
+// rows; activations become integers once for all outputs.
+//
+//   panel   strips of `outs` outputs side by side, strip_bytes(n_in) apart; each made of blocks of `depth` along k
+//   row     row_bytes(n_in); how integers lie in either is the set's own matter
+struct PanelForm {
+  int outs = 0;
+  int depth = 0;
+  int step = 1;  // numbers along k that one instruction takes: what blocks are filled up to
+  int integer_bytes = 0;
+  int row_facts_bytes = 4;  // what a row has behind the integers of a block: its scale and the like
+
+  constexpr std::size_t numbers_bytes(int n) const noexcept {  // of one row or output
+    return static_cast<std::size_t>((n + step - 1) / step * step * integer_bytes);
+  }
+  constexpr int n_blocks(int n_in) const noexcept { return (n_in + depth - 1) / depth; }
+  constexpr std::size_t row_bytes(int n_in) const noexcept {
+    return numbers_bytes(n_in) + static_cast<std::size_t>(n_blocks(n_in) * row_facts_bytes);
+  }
+  constexpr std::size_t block_bytes(int n) const noexcept {
+    return (numbers_bytes(n) + sizeof(float)) * static_cast<std::size_t>(outs);
+  }
+  constexpr std::size_t strip_bytes(int n_in) const noexcept {
+    return static_cast<std::size_t>(n_in / depth) * block_bytes(depth) +
+           (n_in % depth > 0 ? block_bytes(n_in % depth) : 0);
+  }
+};
+
+// y[r][c] = bias[c] + sum_k row[r][k] * panel[c][k]           (accumulate: y[r][c] += the same)
+// Integer dots per block, exact; then f32, one fma a block in ascending order: a result hangs on its row and its
+// output alone, and is the same on every set.
+struct PanelTask {
+  const std::byte* panel = nullptr;
+  const std::byte* rows = nullptr;  // dense
+  int n_in = 0;
+  int n_outs = 0;
+  int n_rows = 0;
+  const float* bias = nullptr;  // [n_outs] or null
+  float* y = nullptr;           // [n_rows][n_outs], y_stride numbers apart
+  int y_stride = 0;
+  bool accumulate = false;
+};
+
+struct PanelKernels {
+  PanelForm form;
+  bool fast = false;  // faster than products over the weights as they lie, with kernels of floats
+  // row may begin at x or before it.
+  void (*pack_row)(std::byte* row, const float* x, int n_in) noexcept;
+  // One block: n <= depth numbers of each of n_outs <= outs outputs. Weights [n_outs][n], stride numbers apart ...
+  void (*pack_outs)(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept;
+  // ... or turned, [n][n_outs]; of `wide` only.
+  void (*pack_columns)(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept;
+  void (*multiply)(const PanelTask& task) noexcept;
 };
 
 struct Kernels {
@@ -114,15 +182,34 @@ struct Kernels {
   // --- convert --------------------------------------------------------------------------------------- exact
   void (*f32_to_f16)(f16* out, const float* x, int n) noexcept;  // to nearest even
   void (*f16_to_f32)(float* out, const f16* x, int n) noexcept;
-  void (*q8_0_to_f32)(float* out, const std::byte* row, int n) noexcept;  // n a multiple of 32
   // Per group of 32: d = max|x| / 127, q = trunc(v +- 0.5) of v = x * (127 / max|x|); d = 0 gives q = 0. Same
   // bits everywhere. Numbers that are not finite or whose inverse is not give some q in -127..127.
   void (*quantize_q8)(std::int8_t* q, float* d, const float* x, int n) noexcept;  // n a multiple of 32
 
+  void (*bf16_to_f32)(float* out, const bf16* x, int n) noexcept;
+  // sums[i] = q[16 i] + .. + q[16 i + 15]
+  void (*q8_sums)(std::int32_t* sums, const std::int8_t* q, int n) noexcept;  // n a multiple of 16
+
+  // --- quants: rows of any type with groups (groups.hpp), at even addresses --------------------------- exact
+  // unpack() of groups.hpp
+  void (*unpack)(DType type, const std::byte* row, int first_group, int n_groups, Group* out) noexcept;
+  // The row's numbers, each d * q, rounded, + m, rounded; n a multiple of the type's qblock
+  void (*quants_to_f32)(DType type, float* out, const std::byte* row, int n) noexcept;
+
   // --- dot: matrix products ---------------------------------------------------------- 4 eps n max|x| max|w|
   void (*matmul_f32)(const Matmul& task) noexcept;
   void (*matmul_f16)(const Matmul& task) noexcept;
+  void (*matmul_bf16)(const Matmul& task) noexcept;
   void (*matmul_q8_0)(const Matmul& task) noexcept;  // integer dots per group, then f32
+  // Any type with groups. With q, d, m of a Group and n = sum of xq over it, a sum grows group by group:
+  //   one scale:   sum = fma(xq . q, d xd, sum);  and with minimums  sum = fma(m, xd n, sum)
+  //   q6_k:        sum = fma(xq . q, d xd, sum)   for the first and then for the second 16
+  // The dots are exact integers; scalar rounds the product too.
+  void (*matmul_quants)(DType type, const Matmul& task) noexcept;
+
+  // --- panel: matrix products of many rows ----------------------- each number rounded, then as the task says
+  PanelKernels wide;    // 13 bits a number, blocks of 128
+  PanelKernels narrow;  // 8 bits a number, blocks of 32
 
   // --- attention --------------------------------------------------------------------------- 4 eps n per sum
   // scores[r][j] = scale * dot(q[r], k[j])           q [n_q][head_dim], k [n_keys][head_dim], strides in
@@ -136,12 +223,23 @@ struct Kernels {
                        int v_stride, int n_keys, int head_dim) noexcept;
   void (*attn_mix_f32)(float* out, int out_stride, const float* p, int p_stride, int n_q, const float* v,
                        int v_stride, int n_keys, int head_dim) noexcept;
-  // row = softmax(row), n >= 1; finite scores
-  void (*softmax)(float* row, int n) noexcept;  // 1e-6 relative
+  // row = softmax(row), n >= 1; finite scores. Returns ln sum e^s.
+  float (*softmax)(float* row, int n) noexcept;  // 1e-6 relative
   // The same, and what the row shows. modality [n]: 0 text, 1 image. Costs additions, no second exponential.
   void (*softmax_evidence)(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept;
   // mass[j] += sum over rows of p[r][j], rows in ascending order (exact: plain additions)
   void (*column_mass)(float* mass, const float* p, int p_stride, int n_rows, int n) noexcept;
+  // votes[j] += rows with p[r][j] >= least
+  void (*column_votes)(float* votes, const float* p, int p_stride, int n_rows, int n, float least) noexcept;
+
+  // --- merge --------------------------------------------------------------------------------------- exact
+  // q[i] = x[i] * 2047 / max|x|, rounded to nearest even; returns 1 / |q|. Rows whose max|x| is
+  // 0, infinite or close to either give q = 0 and 0; a number that is none gives 0. n <= 256
+  float (*direction)(std::int16_t* q, const float* x, int n) noexcept;
+  // best[r] = the key j with the largest dot(q[r], key j) * inverse[j], of equal ones the first; -1: there is
+  // none.    q [n_q][2 n_pairs], panel as above, inverse [n_keys]
+  void (*nearest)(std::int32_t* best, const std::int16_t* q, int n_q, const std::int16_t* panel,
+                  const float* inverse, int n_keys, int n_pairs) noexcept;
 
   // --- rows in few bits ---------------------------------------------------------------- error of a number
   RowKernels rows_q8;  // d = max|x| / 127 as a half, x = d q:         <= 0.57 d
@@ -157,6 +255,13 @@ struct Kernels {
   // planes[c][i] = in[i][c] * scale[c] + shift[c], one fma; planes plane_stride numbers apart
   void (*normalise_rgb)(float* planes, std::size_t plane_stride, const std::uint8_t* in, int n_pixels,
                         const float scale[3], const float shift[3]) noexcept;
+
+  // --- peak: nothing but one operation, on registers: what the limits of a machine are measured with
+  // Tell how many operations `rounds` were, a multiplication and its addition being two.
+  double (*peak_f32)(int rounds) noexcept;
+  double (*peak_int8)(int rounds) noexcept;
+  // Reads all of [from, from + n_bytes), n_bytes a multiple of 256, and tells something that hangs on it.
+  std::uint64_t (*read_all)(const std::byte* from, std::size_t n_bytes) noexcept;
 };
 
 // The table of one set. Only sets from runnable_isas() may be called.

@@ -3,15 +3,9 @@
 #include <cstring>
 
 #include "platform/kernels/kernels.hpp"
+#include "platform/kernels/qblocks.hpp"
 
 namespace shrike {
-
-// 32 weights as a GGUF file stores them: w[i] = d * q[i].
-struct QBlockQ8_0 {
-  f16 d;
-  std::int8_t q[kQ8Group];
-};
-static_assert(sizeof(QBlockQ8_0) == 34);
 
 namespace {
 

@@ -62,7 +62,7 @@ struct Wrong {
 
 TEST_F(Usage, unknown_words_are_refused_with_the_known_ones) {
   const Wrong rows[] = {
-      {{"foo"}, {"foo", "demo, watch, ask, eval, plan, info, trace", "shrike --help"}},
+      {{"foo"}, {"foo", "demo, watch, ask, eval, bench, plan, info, trace", "shrike --help"}},
       {{"--foo"}, {"--foo", "shrike --help"}},
       {{"watch", "--foo"}, {"--foo", "shrike watch --help"}},
       {{"plan", "--threads", "2", "3"}, {"3", "shrike plan --help"}},
@@ -113,6 +113,8 @@ TEST_F(Usage, impossible_values_are_refused_with_the_possible_ones) {
       {{"trace", "-o", path("out"), "--tokens", "1,x"}, {"--tokens 1,x", "1,2,3"}},
       {{"trace", "-o", path("out"), "--tokens", "999999"}, {"--tokens", "999999"}},
       {{"trace", "-o", path("out"), "--prompt", "<__media__>"}, {"<__media__>", "pictures"}},
+      {{"plan", "--chat-format", "gema"}, {"--chat-format gema", "there are gemma, "}},
+      {{"plan", "--image-max-tokens", "15"}, {"--image-max-tokens", "16"}},
   };
   for (const Wrong& row : rows) expect_refused(row.arguments, 64, row.told);
 }

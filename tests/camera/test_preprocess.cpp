@@ -58,9 +58,9 @@ struct Bench {
   std::vector<float> planes;
   ImageInput out;
 
-  Bench(const Kernels& k, int width_max, int height_max, int side, Filter filter)
-      : memory(Preprocessor::bytes_needed(width_max, height_max, side, filter)),
-        preprocess(k, memory.data.get(), width_max, height_max, side, filter),
+  Bench(const Kernels& k, int width_max, int height_max, int side, Filter filter, int across_max = 1)
+      : memory(Preprocessor::bytes_needed(width_max, height_max, side, filter, across_max)),
+        preprocess(k, memory.data.get(), width_max, height_max, side, filter, across_max),
         planes(static_cast<std::size_t>(3 * side * side), -1.0f),
         out{.planes = planes.data(), .side = side, .scale = {1, 1, 1}, .shift = {0, 0, 0}} {}
 
@@ -249,6 +249,35 @@ TEST_P(PreprocessTest, allocates_nothing_even_when_the_size_changes) {
   const test::AllocGuard guard;
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(bench.preprocess((i % 2 == 0 ? small : large).frame(), bench.out));
   EXPECT_EQ(guard.made(), 0u);
+}
+
+TEST_P(PreprocessTest, tiles_are_pieces_of_the_picture_stretched_as_a_whole) {
+  const auto tile_of = [](const std::vector<std::uint8_t>& whole, int n, int row, int column, int side) {
+    std::vector<std::uint8_t> piece;
+    for (int y = row * side; y < (row + 1) * side; ++y) {
+      const auto from = whole.begin() + 3 * (static_cast<std::ptrdiff_t>(y) * n * side + column * side);
+      piece.insert(piece.end(), from, from + 3 * side);
+    }
+    return piece;
+  };
+  constexpr int kSide = 8;
+  for (const auto& [width, height] : {std::pair(50, 37), std::pair(9, 70), std::pair(3, 2)})
+    for (const Filter filter : kFilters) {
+      const Picture picture(width, height);
+      Bench tiles(k, 80, 80, kSide, filter, 3);
+      for (const int n : {3, 2}) {
+        Bench large(k, 80, 80, n * kSide, filter), small(k, 80, 80, kSide, filter);
+        ASSERT_TRUE(large.preprocess(picture.frame(), large.out));
+        ASSERT_TRUE(small.preprocess(picture.frame(), small.out));
+        const TileGrid grid{n, n};
+        for (int tile = 0; tile < n * n; ++tile) {
+          ASSERT_TRUE(tiles.preprocess(picture.frame(), tiles.out, grid, tile));
+          EXPECT_EQ(tiles.bytes(), tile_of(large.bytes(), n, tile / n, tile % n, kSide)) << n << " " << tile;
+        }
+        ASSERT_TRUE(tiles.preprocess(picture.frame(), tiles.out, grid, n * n));
+        EXPECT_EQ(tiles.bytes(), small.bytes()) << "the last is the whole picture";
+      }
+    }
 }
 
 TEST(PreprocessPlanTest, memory_is_a_window_not_a_picture) {

@@ -15,13 +15,15 @@ using test::BuiltTokenizer;
 constexpr int kImageTokens = 16;
 
 struct Words {
-  Words() : scratch(4096), out(20'000), tokenizer(test::small_vocabulary()) {
+  explicit Words(const test::Vocabulary& vocabulary = test::small_vocabulary())
+      : scratch(4096), out(20'000), tokenizer(vocabulary) {
     TextConfig config;
     config.prompt_intro = "User: hello";
     prompt = make(config).value();
   }
-  Result<Prompt> make(const TextConfig& config) {
-    return Prompt::make(tokenizer.file, tokenizer.tokenizer, config, kImageTokens, scratch);
+  Result<Prompt> make(const TextConfig& config, std::string_view format = "shrike", bool pictures = false) {
+    return Prompt::make(tokenizer.file, tokenizer.tokenizer, config,
+                        {kImageTokens, chat_format(format).value(), pictures}, scratch);
   }
   // What the first n tokens of `out` say; a mark by its text, a row of the picture as a star.
   std::string said(int n) const {
@@ -61,6 +63,184 @@ TEST(Prompt, without_words_of_the_files_own_the_opening_is_smolvlms) {
   EXPECT_EQ(w.said(prompt.opening(w.out)),
             "<|im_start|>User: You are provided the following series of frames from a video.\n");
 }
+
+// --- the formats of others ---------------------------------------------------------------------------------
+
+// All that is said of one picture and one question, and what goes on behind an answer that was kept.
+struct Said {
+  std::string first, again;
+};
+Said said_in(const char* format, bool pictures, std::initializer_list<const char*> marks = {}) {
+  test::Vocabulary v = test::small_vocabulary();
+  for (const char* mark : marks) v.add(mark, test::Vocabulary::kControl);
+  Words w(v);
+  const Prompt prompt = w.make({}, format, pictures).value();
+  Said said;
+  said.first = w.said(prompt.opening(w.out)) + "|";
+  said.first += w.said(prompt.frame(67, 0, w.out)) + "|" + w.said(prompt.question("Q", w.out));
+  said.again = w.said(prompt.frame(67, 0, w.out, {}, true)) + "|" + w.said(prompt.question("Q", w.out, true));
+  return said;
+}
+const std::string kRows(kImageTokens, '*');
+
+TEST(ChatFormat, smolvlm_is_said_as_it_was_taught) {
+  const std::string image = "<fake_token_around_image><global-img>" + kRows + "<fake_token_around_image>";
+  const std::string answer = "Q<end_of_utterance>\nAssistant:";
+  for (const char* format : {"smolvlm", "smolvlm2"})
+    EXPECT_EQ(said_in(format, true).first, "<|im_start|>User:|" + image + "|" + answer);
+  const Said stream = said_in("smolvlm2", false);
+  EXPECT_EQ(stream.first,
+            "<|im_start|>User: You are provided the following series of frames from a video.\n|\nFrame from "
+            "01:07:" +
+                image + "|\n\n" + answer);
+  EXPECT_EQ(stream.again, "<end_of_utterance>\nUser:\nFrame from 01:07:" + image +
+                              "|<end_of_utterance>\nUser: \n\n" + answer);
+}
+
+TEST(ChatFormat, every_other_family_is_said_as_its_template_says) {
+  const auto chatml = [](const std::string& opening, const std::string& image) {
+    return opening + "<|im_start|>user\n|" + image + "|Q<|im_end|>\n<|im_start|>assistant\n";
+  };
+  EXPECT_EQ(said_in("chatml", true, {"<|im_end|>"}).first, chatml("", kRows + "\n"));
+  EXPECT_EQ(said_in("qwen2-vl", true, {"<|im_end|>", "<|vision_start|>", "<|vision_end|>"}).first,
+            chatml("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n",
+                   "<|vision_start|>" + kRows + "<|vision_end|>"));
+  EXPECT_EQ(said_in("internvl", true, {"<|im_end|>", "<img>", "</img>"}).first,
+            chatml("", "<img>" + kRows + "</img>\n"));
+  EXPECT_EQ(said_in("lfm2-vl", true, {"<|im_end|>", "<|image_start|>", "<|image_end|>"}).first,
+            chatml("", "<|image_start|>" + kRows + "<|image_end|>"));
+  EXPECT_EQ(said_in("llava-1.5", true, {"</s>"}).first, "USER: |" + kRows + "|\nQ ASSISTANT:");
+  EXPECT_EQ(said_in("vicuna", true, {"</s>"}).first, "USER: |" + kRows + "|Q\nASSISTANT:");
+  EXPECT_EQ(said_in("gemma", true, {"<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>"})
+                .first,
+            "<start_of_turn>user\n|\n\n<start_of_image>" + kRows +
+                "<end_of_image>\n\n|Q<end_of_turn>\n<start_of_turn>model\n");
+  EXPECT_EQ(said_in("plain", true).first, "|" + kRows + "\n|Q\n");
+  EXPECT_EQ(said_in("plain", false).first, "|01:07 " + kRows + "\n|Q\n");
+}
+
+TEST(ChatFormat, a_turn_that_was_kept_is_closed_before_the_next) {
+  EXPECT_EQ(said_in("chatml", true, {"<|im_end|>"}).again,
+            "<|im_end|>\n<|im_start|>user\n" + kRows +
+                "\n|<|im_end|>\n<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(said_in("shrike", false).again,
+            said_in("shrike", false).first.substr(said_in("shrike", false).first.find('|', 13) + 1))
+      << "the shipped model's question closes it";
+}
+
+TEST(ChatFormat, an_unknown_name_is_answered_with_the_nearest) {
+  const Result<const ChatFormat*> format = chat_format("smolvm");
+  ASSERT_FALSE(format);
+  EXPECT_EQ(format.error().subject, "--chat-format smolvm");
+  EXPECT_EQ(format.error().hint.find("there are smolvlm, "), 0u) << format.error().hint;
+  for (const ChatFormat& known : chat_formats()) {
+    EXPECT_EQ(chat_format(known.name).value(), &known);
+    EXPECT_NE(format.error().hint.find(known.name), std::string::npos);
+  }
+}
+
+TEST(ChatFormat, is_recognised_by_what_a_file_holds) {
+  const auto recognised = [](const char* key, const char* value, const char* projector = "",
+                             std::initializer_list<const char*> marks = {}) {
+    test::Vocabulary v;
+    for (int byte = 0; byte < 256; ++byte) v.add(test::spelled_byte(byte));
+    for (const char* mark : marks) v.add(mark, test::Vocabulary::kControl);
+    test::GgufWriter w = BuiltTokenizer::file_of(v);
+    w.set(key, value);
+    const BuiltTokenizer built(w);
+    return std::string(recognised_format(built.file, built.tokenizer, projector).name);
+  };
+  constexpr const char* kTemplate = "tokenizer.chat_template";
+  EXPECT_EQ(recognised("shrike.prompt.intro", "Look."), "shrike");
+  EXPECT_EQ(recognised("shrike.prompt.frame", "{image}"), "shrike");
+  EXPECT_EQ(recognised(kTemplate, "<|im_start|>{% for %}<end_of_utterance>", "idefics3"), "smolvlm2");
+  EXPECT_EQ(recognised(kTemplate, "<|im_start|>{% for %}<|im_end|>"), "chatml");
+  EXPECT_EQ(recognised(kTemplate, "<|im_start|> <|vision_start|>"), "qwen2-vl");
+  EXPECT_EQ(recognised(kTemplate, "<|im_start|>", "qwen2.5vl_merger"), "qwen2-vl");
+  EXPECT_EQ(recognised(kTemplate, "<|im_start|>", "internvl"), "internvl");
+  EXPECT_EQ(recognised(kTemplate, "<|im_start|>", "lfm2"), "lfm2-vl");
+  EXPECT_EQ(recognised(kTemplate, "<start_of_turn>user"), "gemma");
+  EXPECT_EQ(recognised(kTemplate, "USER: {{ }} ASSISTANT: "), "vicuna");
+  EXPECT_EQ(recognised(kTemplate, "USER: {{ }} ASSISTANT: ", "mlp"), "llava-1.5");
+  EXPECT_EQ(recognised(kTemplate, "[INST] {{ }}", "mlp"), "plain");
+  EXPECT_EQ(recognised("general.name", "", "mlp"), "llava-1.5") << "whose files have no template";
+  EXPECT_EQ(recognised("general.name", ""), "plain");
+  EXPECT_EQ(recognised("general.name", "x", "", {"<|im_start|>", "<end_of_utterance>"}), "smolvlm2");
+  EXPECT_EQ(recognised("general.name", "SmolVLM 256M", "", {"<|im_start|>", "<end_of_utterance>"}),
+            "smolvlm");
+  EXPECT_EQ(recognised("general.name", "SmolVLM2 256M", "", {"<|im_start|>", "<end_of_utterance>"}),
+            "smolvlm2");
+}
+
+TEST(ChatFormat, begins_with_bos_where_the_tokenizer_adds_one) {
+  test::Vocabulary v = test::small_vocabulary();
+  const int bos = v.add("<|startoftext|>", test::Vocabulary::kControl);
+  v.add("<|im_end|>", test::Vocabulary::kControl);
+  test::GgufWriter file = BuiltTokenizer::file_of(v);
+  file.set("tokenizer.ggml.bos_token_id", static_cast<std::uint32_t>(bos));
+  file.set("tokenizer.ggml.add_bos_token", true);
+  const BuiltTokenizer built(file);
+  std::vector<TokenId> scratch(64);
+  std::vector<PromptToken> out(64);
+  const Prompt prompt =
+      Prompt::make(built.file, built.tokenizer, {}, {1, chat_format("chatml").value(), true}, scratch)
+          .value();
+  ASSERT_GT(prompt.opening(out), 1);
+  EXPECT_EQ(out[0].token, bos);
+  EXPECT_EQ(out[1].token, built.tokenizer.find("<|im_start|>"));
+}
+
+// --- tiles -------------------------------------------------------------------------------------------------
+
+TEST(Tiles, are_as_many_as_the_longer_side_asks_for) {
+  const auto grid = [](int width, int height, int edge, int n_max = 1000) {
+    const TileGrid g = tiles_of(width, height, {64, edge, 16, n_max});
+    return std::pair(g.rows, g.columns);
+  };
+  EXPECT_EQ(grid(200, 120, 192), std::pair(2, 3));
+  EXPECT_EQ(grid(90, 170, 192), std::pair(4, 2)) << "in single precision 170 pixels become more than 192";
+  EXPECT_EQ(tiles_across(64, 192), 4);
+  EXPECT_EQ(tiles_across(512, 2048), 4) << "powers of two are exact";
+  EXPECT_EQ(grid(64, 64, 192), std::pair(3, 3));
+  EXPECT_EQ(grid(1920, 1080, 256), std::pair(3, 4));
+  EXPECT_EQ(grid(1, 8000, 256), std::pair(4, 1)) << "never less than a tile";
+  EXPECT_EQ(grid(1920, 1080, 64), std::pair(0, 0)) << "not cut";
+  EXPECT_EQ(grid(1920, 1080, 256, 12), std::pair(2, 3))
+      << "the longer side shrinks until they are few enough";
+  EXPECT_EQ(grid(1920, 1080, 256, 6), std::pair(2, 2));
+  EXPECT_EQ(grid(1920, 1080, 256, 1), std::pair(0, 0));
+  for (int width = 1; width < 5000; width += 7)
+    EXPECT_LE(tiles_of(width, 1, {384, 1536, 16, 1000}).columns, tiles_across(384, 1536)) << width;
+}
+
+TEST(Tiles, stand_in_rows_and_the_whole_comes_last) {
+  test::Vocabulary v = test::small_vocabulary();
+  for (const char* mark : {"<row_1_col_1>", "<row_1_col_2>", "<row_2_col_1>", "<row_2_col_2>"})
+    v.add(mark, test::Vocabulary::kControl);
+  Words w(v);
+  const Prompt prompt = w.make({}, "smolvlm2", true).value();
+  EXPECT_EQ(prompt.tiles_across_max(), 2);
+  EXPECT_EQ(w.prompt.tiles_across_max(), 0) << "a format without tiles";
+  const std::string f = "<fake_token_around_image>";
+  const int n = prompt.frame(0, 3, w.out, {2, 2});
+  EXPECT_EQ(w.said(n), f + "<row_1_col_1>" + kRows + f + "<row_1_col_2>" + kRows + "\n" + f +
+                           "<row_2_col_1>" + kRows + f + "<row_2_col_2>" + kRows + "\n\n" + f +
+                           "<global-img>" + kRows + f);
+  int row = 0;
+  for (int i = 0; i < n; ++i) {
+    const PromptToken& token = w.out[static_cast<std::size_t>(i)];
+    EXPECT_EQ(token.facts.frame, 3);
+    if (token.token >= 0) continue;
+    EXPECT_EQ(token.token, image_row(row)) << "rows of the tiles follow one another";
+    const int tile = row / kImageTokens, k = row % kImageTokens;
+    EXPECT_EQ(token.facts.i, (tile == 4 ? 8 : tile / 2 * 4) + k / 4);
+    EXPECT_EQ(token.facts.j, (tile == 4 ? 0 : tile % 2 * 4) + k % 4);
+    ++row;
+  }
+  EXPECT_EQ(row, 5 * kImageTokens);
+}
+
+// --- the form of a file's own ------------------------------------------------------------------------------
 
 TEST(Prompt, a_file_may_bring_its_own_form_of_frame) {
   Words w;
@@ -171,8 +351,9 @@ TEST(Prompt, every_mark_is_needed) {
     for (std::string& token : v.tokens)
       if (token == mark) token += "?";
     const BuiltTokenizer built(v);
-    EXPECT_EQ(test::verdict(Prompt::make(built.file, built.tokenizer, {}, 1, {})),
-              std::string("unsupported | the vocabulary lacks a mark of the SmolVLM prompt | file: ") + mark);
+    EXPECT_EQ(
+        test::verdict(Prompt::make(built.file, built.tokenizer, {}, {1, chat_format("shrike").value()}, {})),
+        std::string("unsupported | the vocabulary lacks a mark of the chat format | file: ") + mark);
   }
 }
 

@@ -1,5 +1,6 @@
 // Vocabularies that are wrong, careless or mean harm: refused with a rule, or read so that no text can break
 // what reads it.
+#include <cmath>
 #include <ostream>
 
 #include "tests/core/tokenizer_fixture.hpp"
@@ -47,10 +48,11 @@ const Change kChanges[] = {
     {"no_model", [](GgufWriter& w) { w.remove("tokenizer.ggml.model"); },
      "missing | key is missing | file: tokenizer.ggml.model"},
     {"another_model", [](GgufWriter& w) { w.set("tokenizer.ggml.model", "bert"); },
-     "unsupported | tokenizer is not byte-level BPE (gpt2) | file: bert"},
+     "unsupported | tokenizer is neither byte-level BPE (gpt2) nor SentencePiece (llama) | file: bert"},
     {"no_pre_tokenizer_is_gpt2", [](GgufWriter& w) { w.remove("tokenizer.ggml.pre"); }, "accepted"},
-    {"another_pre_tokenizer", [](GgufWriter& w) { w.set("tokenizer.ggml.pre", "qwen2"); },
-     "unsupported | pre-tokenizer is not known here; there are smollm and gpt-2 | file: qwen2"},
+    {"another_pre_tokenizer", [](GgufWriter& w) { w.set("tokenizer.ggml.pre", "tekken"); },
+     "unsupported | pre-tokenizer is not known here; there are smollm, gpt-2, llama-bpe, qwen2, "
+     "deepseek-coder, starcoder and their kin | file: tekken"},
     {"pre_tokenizer_number", [](GgufWriter& w) { w.set("tokenizer.ggml.pre", 2u); },
      "malformed | must be a string | file: tokenizer.ggml.pre"},
     {"no_tokens", [](GgufWriter& w) { w.remove("tokenizer.ggml.tokens"); },
@@ -160,6 +162,69 @@ TEST_P(TokenizerChanges, are_judged) {
   }
 }
 INSTANTIATE_TEST_SUITE_P(vocabulary, TokenizerChanges, testing::ValuesIn(kChanges), change_name);
+
+const Change kPieceChanges[] = {
+    {"none", [](GgufWriter&) {}, "accepted"},
+    {"no_scores", [](GgufWriter& w) { w.remove("tokenizer.ggml.scores"); },
+     "missing | key is missing | file: tokenizer.ggml.scores"},
+    {"one_score_too_few",
+     [](GgufWriter& w) { resize(w, "tokenizer.ggml.scores", test::small_pieces().scores, 274); },
+     "malformed | array is too short | file: tokenizer.ggml.scores | got 274, allowed 275"},
+    {"one_score_too_many",
+     [](GgufWriter& w) { resize(w, "tokenizer.ggml.scores", test::small_pieces().scores, 276); },
+     "malformed | array is too long | file: tokenizer.ggml.scores | got 276, allowed 275"},
+    {"scores_of_another_type",
+     [](GgufWriter& w) { w.set_array("tokenizer.ggml.scores", std::vector<std::int32_t>(275, 1)); },
+     "malformed | array of the wrong type | file: tokenizer.ggml.scores"},
+    {"score_that_is_no_number",
+     [](GgufWriter& w) {
+       std::vector<float> scores = test::small_pieces().scores;
+       scores[270] = std::nanf("");
+       w.set_array("tokenizer.ggml.scores", scores);
+     },
+     "malformed | must be finite | file: tokenizer.ggml.scores"},
+    {"merges_and_pre_tokenizer_do_not_matter",
+     [](GgufWriter& w) {
+       w.set("tokenizer.ggml.merges", 1u);
+       w.set("tokenizer.ggml.pre", "nobody");
+     },
+     "accepted"},
+    {"space_prefix_number", [](GgufWriter& w) { w.set("tokenizer.ggml.add_space_prefix", 1u); },
+     "malformed | must be a bool | file: tokenizer.ggml.add_space_prefix"},
+    {"unknown_outside", [](GgufWriter& w) { w.set("tokenizer.ggml.unknown_token_id", 275u); },
+     "malformed | is too large | file: tokenizer.ggml.unknown_token_id | got 275, allowed 274"},
+};
+class TokenizerPieceChanges : public testing::TestWithParam<Change> {};
+TEST_P(TokenizerPieceChanges, are_judged) {
+  GgufWriter w = BuiltTokenizer::file_of(test::small_pieces());
+  GetParam().change(w);
+  const BuiltTokenizer built(w);
+  EXPECT_EQ(built.why, GetParam().verdict);
+  if (built.why == "accepted") {
+    EXPECT_EQ(built.decode(built.encode("some text, 7")), " some text, 7");
+  }
+}
+INSTANTIATE_TEST_SUITE_P(vocabulary, TokenizerPieceChanges, testing::ValuesIn(kPieceChanges), change_name);
+
+TEST(TokenizerVocabulary, words_that_are_tokens_are_those_where_the_pre_tokenizer_says_so) {
+  Vocabulary v = small_vocabulary();
+  v.merges = {"h e"};  // nothing leads to hello
+  EXPECT_EQ(BuiltTokenizer(v).encode("hello"), (Ids{256, 'l', 'l', 'o'}));
+  v.pre = "llama-bpe";
+  EXPECT_EQ(BuiltTokenizer(v).encode("hello hello"), (Ids{259, 260}));
+  v.types[259] = Vocabulary::kControl;
+  EXPECT_EQ(BuiltTokenizer(v).encode("hello"), (Ids{256, 'l', 'l', 'o'})) << "never a special one";
+}
+
+TEST(TokenizerVocabulary, marks_by_the_thousand_do_not_make_text_slow) {
+  Vocabulary v = small_vocabulary();
+  for (int i = 0; i < 4000; ++i)
+    v.add(std::string(static_cast<std::size_t>(i % 60 + 1), '<') + std::to_string(i), 3);
+  const BuiltTokenizer built(v);
+  const std::string text(1 << 20, '<');
+  std::vector<TokenId> ids(text.size());
+  EXPECT_EQ(built.tokenizer.encode(text, Special::parse, ids), -1) << "a word that is too long, told at once";
+}
 
 TEST(TokenizerVocabulary, without_ids_the_ends_are_known_by_their_text) {
   const BuiltTokenizer built(small_vocabulary());

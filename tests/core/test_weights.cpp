@@ -30,9 +30,9 @@ struct Half {
   std::string (*read)(const gguf::File& file);
 };
 const Half kHalves[] = {
-    {"text", test::tiny_text,
+    {"text", test::tiny_text<>,
      [](const gguf::File& file) { return verdict(read_text_weights(file, read_text_config(file).value())); }},
-    {"vision", test::tiny_vision,
+    {"vision", test::tiny_vision<>,
      [](const gguf::File& file) {
        return verdict(read_vision_weights(file, read_vision_config(file).value()));
      }},
@@ -63,7 +63,8 @@ bool is_matrix(const GgufWriter::Tensor& tensor) { return tensor.ne.size() > 1; 
 bool is_kernel(const GgufWriter::Tensor& tensor) { return tensor.ne.size() == 4; }
 
 TEST(Weights, a_tiny_pair_is_accepted_in_every_type) {
-  for (const DType type : {DType::f32, DType::f16, DType::q8_0})
+  for (const DType type : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1,
+                           DType::q5_0, DType::q5_1, DType::iq4_nl})
     for (const Half& half : kHalves) EXPECT_EQ(verdict_of(half, half.make(type)), "accepted") << half.name;
 }
 
@@ -196,7 +197,7 @@ TEST(Weights, a_vector_with_a_second_dimension_is_refused) {
 }
 
 TEST(Weights, a_type_without_kernels_is_refused) {
-  for (const DType type : {DType::q4_0, DType::q6_k, DType::bf16, DType::f64, DType::i32})
+  for (const DType type : {DType::q2_k, DType::q3_k, DType::iq4_xs, DType::f64, DType::i32})
     for_each_tensor(DType::f32, [&](const Half& half, GgufWriter& w, GgufWriter::Tensor& tensor) {
       tensor.type = static_cast<std::uint32_t>(type);
       const DTypeInfo info = dtype_info(type);
@@ -205,12 +206,10 @@ TEST(Weights, a_type_without_kernels_is_refused) {
       std::size_t n = 1;
       for (const std::uint64_t d : tensor.ne) n *= static_cast<std::size_t>(d);
       tensor.data.resize(n / static_cast<std::size_t>(info.weights) * static_cast<std::size_t>(info.bytes));
-      EXPECT_EQ(
-          verdict_of(half, w),
-          (is_matrix(tensor)
-               ? "unsupported | no kernels yet for this tensor type, only for f32, f16 and q8_0 | file: "
-               : "unsupported | vectors must be f32 | file: ") +
-              tensor.name);
+      EXPECT_EQ(verdict_of(half, w),
+                (is_matrix(tensor) ? "unsupported | no kernels for matrices of this type | file: "
+                                   : "unsupported | vectors must be f32 | file: ") +
+                    tensor.name);
     });
 }
 
@@ -330,7 +329,7 @@ TEST_F(Pair, without_the_marks_of_its_prompt_is_refused) {
     if (token == "<global-img>") token = "<global-pic>";
   vocabulary.write(text);
   const SessionOptions o = options(text.bytes(), test::tiny_vision().bytes());
-  EXPECT_EQ(verdict(Session::plan(o)), "unsupported | the vocabulary lacks a mark of the SmolVLM prompt | " +
+  EXPECT_EQ(verdict(Session::plan(o)), "unsupported | the vocabulary lacks a mark of the chat format | " +
                                            o.model_path + ": <global-img>");
 }
 
@@ -397,14 +396,41 @@ Bytes mutate_head(const Bytes& whole, test::Numbers& numbers) {
 }
 
 TEST_F(Pair, mutated_ones_run_or_are_refused) {
-  const Bytes text = test::tiny_text(DType::q8_0).bytes(), vision = test::tiny_vision(DType::f16).bytes();
+  std::vector<Bytes> texts, visions;
+  for (const DType type : {DType::q8_0, DType::q4_0, DType::q5_1, DType::bf16}) {
+    texts.push_back(test::tiny_text(type).bytes());
+    visions.push_back(test::tiny_vision(type).bytes());
+  }
   int n_alive = 0;
   for (std::uint32_t seed = 0; seed < 400; ++seed) {
     SCOPED_TRACE(seed);
     test::Numbers numbers(seed);
-    n_alive += lives(options(mutate_head(text, numbers), mutate_head(vision, numbers))) ? 1 : 0;
+    const std::size_t kind = seed % texts.size();
+    n_alive += lives(options(mutate_head(texts[kind], numbers), mutate_head(visions[kind], numbers))) ? 1 : 0;
   }
   EXPECT_GT(n_alive, 20);
+}
+
+// Scales may be infinite or no numbers: nothing but the answer is wrong then.
+TEST_F(Pair, any_bits_are_weights) {
+  using Make = GgufWriter (*)(DType type);
+  const Make narrow[] = {test::tiny_text<>, test::tiny_vision<>};
+  const Make wide[] = {test::tiny_text<test::WideShape>, test::tiny_vision<test::WideShape>};
+  for (const DType type : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0, DType::q4_1,
+                           DType::q5_0, DType::q5_1, DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_nl}) {
+    SCOPED_TRACE(dtype_info(type).name);
+    test::Numbers numbers(static_cast<std::uint32_t>(type));
+    Bytes files[2];
+    for (std::size_t half = 0; half < 2; ++half) {
+      GgufWriter w = (dtype_info(type).weights == 256 ? wide : narrow)[half](type);
+      const Bytes honest = w.bytes();
+      const gguf::File file = gguf::File::parse(honest, "file").value();
+      for (const gguf::TensorInfo& tensor : file.tensors())
+        for (std::byte& b : w.tensor(tensor.name).data) b = static_cast<std::byte>(numbers.byte());
+      files[half] = w.bytes();
+    }
+    EXPECT_TRUE(lives(options(files[0], files[1])));
+  }
 }
 
 }  // namespace

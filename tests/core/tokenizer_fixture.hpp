@@ -42,7 +42,7 @@ struct BuiltTokenizer {
   BuiltTokenizer(const BuiltTokenizer&) = delete;
 
   std::vector<TokenId> encode(std::string_view text, Special special = Special::as_text) const {
-    std::vector<TokenId> out(text.size());  // a byte is at most one token
+    std::vector<TokenId> out(text.size() + 1);  // a byte is at most one token, and a blank may come first
     const int n = tokenizer.encode(text, special, out);
     EXPECT_GE(n, 0) << text.size();
     out.resize(static_cast<std::size_t>(std::max(n, 0)));
@@ -74,7 +74,7 @@ struct BuiltTokenizer {
 class ObviousBpe {
  public:
   explicit ObviousBpe(const BuiltTokenizer& built) : built_(built) {
-    next_word_ = pre_tokenizer(built.file.string("tokenizer.ggml.pre").value());
+    next_word_ = pre_tokenizer(built.file.string("tokenizer.ggml.pre").value())->next_word;
     gguf::StringArray merges(*built.file.find("tokenizer.ggml.merges"));
     std::string_view merge;
     for (int rank = 0; merges.next(merge); ++rank) {

@@ -71,10 +71,10 @@ TEST(NumericTest, floats_beyond_halves_end_at_infinity_and_zero) {
 }
 
 TEST(NumericTest, bf16_is_the_upper_half_of_a_float) {
-  EXPECT_EQ(bf16_to_f32(0x3F80), 1.0f);
-  EXPECT_EQ(bf16_to_f32(0xC049), -3.140625f);
-  EXPECT_EQ(bf16_to_f32(0x0001), 0x1p-133f);
-  EXPECT_TRUE(std::isinf(bf16_to_f32(0x7F80)));
+  EXPECT_EQ(bf16_to_f32(bf16{0x3F80}), 1.0f);
+  EXPECT_EQ(bf16_to_f32(bf16{0xC049}), -3.140625f);
+  EXPECT_EQ(bf16_to_f32(bf16{0x0001}), 0x1p-133f);
+  EXPECT_TRUE(std::isinf(bf16_to_f32(bf16{0x7F80})));
 }
 
 TEST(NumericTest, checked_arithmetic_says_when_it_overflows) {

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <algorithm>
-#include <cmath>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -16,6 +15,7 @@
 #include "core/tensor.hpp"
 #include "platform/check.hpp"
 #include "platform/numeric.hpp"
+#include "tests/support/quantise.hpp"
 
 namespace shrike::test {
 
@@ -40,25 +40,19 @@ inline void pad(Bytes& out, std::uint64_t alignment) {
   while (alignment > 1 && out.size() % alignment != 0) out.push_back(std::byte{0});
 }
 
-// Numbers as a tensor of that type stores them: f32, f16 or q8_0.
+// Numbers as a tensor of that type stores them; any type of matrices.
 inline Bytes encode(DType type, const std::vector<float>& numbers) {
+  if (is_quantised(type)) return quantise(type, numbers);
   Bytes out;
-  if (type == DType::f32) {
-    for (const float v : numbers) append(out, v);
-  } else if (type == DType::f16) {
-    for (const float v : numbers) append(out, f32_to_f16(v));
-  } else {
-    SHRIKE_CHECK(type == DType::q8_0 && numbers.size() % 32 == 0);
-    for (std::size_t begin = 0; begin < numbers.size(); begin += 32) {
-      float largest = 0;
-      for (std::size_t i = 0; i < 32; ++i) largest = std::max(largest, std::fabs(numbers[begin + i]));
-      const f16 step = f32_to_f16(largest / 127);
-      append(out, step);
-      for (std::size_t i = 0; i < 32; ++i)
-        append(out, static_cast<std::int8_t>(
-                        largest == 0 ? 0.0f : std::nearbyint(numbers[begin + i] / largest * 127)));
-    }
+  for (const float v : numbers) {
+    if (type == DType::f32)
+      append(out, v);
+    else if (type == DType::f16)
+      append(out, f32_to_f16(v));
+    else  // bf16 by cutting off, which is a rounding too
+      append(out, static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(v) >> 16));
   }
+  SHRIKE_CHECK(is_matrix_type(type), static_cast<int>(type));
   return out;
 }
 

@@ -9,11 +9,16 @@
 
 namespace shrike::test {
 
-// The smallest SmolVLM pair with every part in it: numbers at random, shapes such that q8_0 fits.
+// The smallest SmolVLM pair with every part in it: numbers at random, shapes such that qblocks of 32 fit.
 struct TinyShape {
   static constexpr int dim = 32, n_heads = 4, n_kv_heads = 2, head_dim = 8, n_ff = 64, n_layers = 2;
   static constexpr int n_ctx = 256;
   static constexpr int image_size = 32, patch_size = 8, n_patches = 16, shuffle = 2;
+};
+
+// Rows wide enough for super-blocks.
+struct WideShape : TinyShape {
+  static constexpr int dim = 256, head_dim = 64, n_ff = 256;
 };
 
 // A tensor of numbers at random, small enough that nothing on the way through a model grows beyond f16.
@@ -27,8 +32,8 @@ inline void random_tensor(GgufWriter& w, const std::string& name, const std::vec
   w.tensor(name, ne, type, numbers.floats(n, -0.2f, 0.2f));
 }
 
-inline GgufWriter tiny_text(DType type = DType::f32) {
-  using S = TinyShape;
+template <class S = TinyShape>
+GgufWriter tiny_text(DType type = DType::f32) {
   const Vocabulary vocabulary = small_vocabulary();
   GgufWriter w;
   w.set("general.architecture", "llama");
@@ -59,9 +64,9 @@ inline GgufWriter tiny_text(DType type = DType::f32) {
   return w;
 }
 
-// The rows of the patch kernel are 8 numbers, which q8_0 cannot hold: there it is f16.
-inline GgufWriter tiny_vision(DType type = DType::f32) {
-  using S = TinyShape;
+// The rows of the patch kernel are 8 numbers, which no qblock can hold: there it is f16.
+template <class S = TinyShape>
+GgufWriter tiny_vision(DType type = DType::f32) {
   GgufWriter w;
   w.set("general.architecture", "clip").set("clip.has_vision_encoder", true);
   w.set("clip.projector_type", "idefics3").set("clip.use_gelu", true);
@@ -80,7 +85,7 @@ inline GgufWriter tiny_vision(DType type = DType::f32) {
     random_tensor(w, stem + ".weight", ne, t);
     random_tensor(w, stem + ".bias", {ne.back()}, DType::f32);
   };
-  affine("v.patch_embd", {S::patch_size, S::patch_size, 3, S::dim}, type == DType::q8_0 ? DType::f16 : type);
+  affine("v.patch_embd", {S::patch_size, S::patch_size, 3, S::dim}, is_quantised(type) ? DType::f16 : type);
   random_tensor(w, "v.position_embd.weight", {S::dim, S::n_patches}, type);
   affine("v.post_ln", {S::dim}, DType::f32);
   random_tensor(w, "mm.model.fc.weight", {S::shuffle * S::shuffle * S::dim, S::dim}, type);

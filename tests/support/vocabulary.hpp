@@ -28,22 +28,28 @@ inline std::string spelled(std::string_view bytes) {
 
 // The keys of a tokenizer, to be changed before they are written.
 struct Vocabulary {
-  static constexpr std::int32_t kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4;
+  static constexpr std::int32_t kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kByte = 6;
 
+  std::string model = "gpt2";
   std::string pre = "gpt-2";
   std::vector<std::string> tokens;
   std::vector<std::int32_t> types;
-  std::vector<std::string> merges;
+  std::vector<std::string> merges;  // of gpt2
+  std::vector<float> scores;        // of llama
 
-  int add(const std::string& token, std::int32_t type = kNormal) {
+  int add(const std::string& token, std::int32_t type = kNormal, float score = 0) {
     tokens.push_back(token);
     types.push_back(type);
+    scores.push_back(score);
     return static_cast<int>(tokens.size()) - 1;
   }
   void write(GgufWriter& w) const {
-    w.set("tokenizer.ggml.model", "gpt2").set("tokenizer.ggml.pre", pre);
+    w.set("tokenizer.ggml.model", model).set("tokenizer.ggml.pre", pre);
     w.set_array("tokenizer.ggml.tokens", tokens).set_array("tokenizer.ggml.token_type", types);
-    w.set_array("tokenizer.ggml.merges", merges);
+    if (model == "llama")
+      w.set_array("tokenizer.ggml.scores", scores);
+    else
+      w.set_array("tokenizer.ggml.merges", merges);
   }
 };
 
@@ -59,6 +65,27 @@ inline Vocabulary small_vocabulary() {
   for (const char* mark :
        {"<|im_start|>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>", "<|endoftext|>"})
     v.add(mark, Vocabulary::kControl);
+  return v;
+}
+
+// SentencePiece as Llama 2 has it: <unk> <s> </s>, token 3 + b is byte b, then pieces, the best first.
+inline Vocabulary small_pieces() {
+  Vocabulary v;
+  v.model = "llama";
+  v.pre = "default";
+  v.add("<unk>", Vocabulary::kUnknown);
+  v.add("<s>", Vocabulary::kControl);
+  v.add("</s>", Vocabulary::kControl);
+  constexpr char kHex[] = "0123456789ABCDEF";
+  for (int byte = 0; byte < 256; ++byte)
+    v.add(std::string("<0x") + kHex[byte / 16] + kHex[byte % 16] + ">", Vocabulary::kByte);
+  const std::string blank = "\u2581";
+  float score = 0;
+  for (const std::string& piece :
+       {blank + "h", std::string("ll"), std::string("he"), blank + "he", std::string("lo"), blank + "hell",
+        blank + "hello", blank + blank, std::string("s>"), blank, std::string("e"), std::string("h"),
+        std::string("l"), std::string("o"), std::string("s"), std::string(">")})
+    v.add(piece, Vocabulary::kNormal, score -= 1);
   return v;
 }
 

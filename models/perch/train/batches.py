@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import notes
 import pictures as pixels
 import world
 
@@ -27,6 +28,10 @@ class Batch:
     age: np.ndarray        # [B, N] frames since what is asked for was seen; -1: it needs nothing
     point: np.ndarray      # [B, N, T, IMAGE_TOKENS] bool, which image tokens show what a question names
     subject: np.ndarray    # [B, N] index in the question's tokens of the last word that names it; -1: nothing named
+    proof: np.ndarray      # [B, N, T, IMAGE_TOKENS] bool, which image tokens show what the answer says
+    stamp: np.ndarray      # [B, N] frame whose clock is the answer; -1: no time is asked for
+    slots: np.ndarray      # [B, T, 2, len(notes.SLOT)] what there is to note of the things in view; -1: nothing
+    notes: np.ndarray      # [B, T, len(notes.FRAME)] and of the frame
     pictures: np.ndarray   # [B, T, H, W, 3] u8, or None
     seeds: list
 
@@ -84,6 +89,27 @@ def shown(question, things):
     return np.repeat(hits, IMAGE_TOKENS // 2, 1)
 
 
+def proven(question, things):
+    """[T, IMAGE_TOKENS] bool: where the things that an answer names are shown before its cut; where it names none, what
+    the question names. An answer that is a time is proven by a clock."""
+    hits, answers = np.zeros(things.shape[:2], bool), list(NAMED.finditer(question["answer"]))
+    if question["kind"] == "when":
+        return np.repeat(hits, IMAGE_TOKENS // 2, 1)
+    if not answers:
+        hits = shown(question, things)
+        if question["kind"] == "came_back" and question["answer"] == "yes":  # which the later visits prove
+            frames = np.flatnonzero(hits.any(1))
+            gaps = np.flatnonzero(np.diff(frames) > 1)
+            hits[:frames[gaps[0] + 1] if len(gaps) else 0] = False
+        return hits
+    first = question["cut"] if question["kind"] == "now" else 0
+    seen = things[first:question["cut"] + 1]
+    for thing in answers:
+        hits[first:question["cut"] + 1] |= ((seen[..., 0] == world.SHAPES.index(thing["shape"])) &
+                                            (seen[..., 1] == world.COLOURS.index(thing["colour"])))
+    return np.repeat(hits, IMAGE_TOKENS // 2, 1)
+
+
 def subject(tokenizer, question):
     about = named(question)
     return -1 if about is None else len(tokenizer.encode("\nUser: " + question["text"][:about.end()]))
@@ -92,7 +118,7 @@ def subject(tokenizer, question):
 def make(tokenizer, seeds, n_frames, n_questions, rng, only_end=False, pictures=False):
     b = len(seeds)
     things = np.full((b, n_frames, 2, 3), -1, np.int64)
-    clocks, asked, images = [], [], []
+    clocks, asked, noted, images = [], [], [], []
     for i, seed in enumerate(seeds):
         fps = FPS[int(rng.integers(len(FPS)))]
         w = world.World(world.spec(seed, fps, n_frames, **(pixels.conditions(rng) if pictures else {})))
@@ -100,12 +126,15 @@ def make(tokenizer, seeds, n_frames, n_questions, rng, only_end=False, pictures=
             for slot, thing in enumerate(view[:2]):
                 things[i, k, slot] = thing
         begins = int(rng.choice([0, rng.integers(0, 3600)]))  # a camera runs for hours
-        clocks.append([clock_tokens(tokenizer, begins + k / fps) for k in range(n_frames)])
+        seconds = [begins + k / fps for k in range(n_frames)]
+        clocks.append([clock_tokens(tokenizer, s) for s in seconds])
+        noted.append(notes.of(w.truth()["visits"], n_frames, [world.clock(s) for s in seconds]))
         qs = ask(w, n_frames, n_questions, int(rng.integers(1 << 60)), rng, only_end)
         asked.append([dict(q, text=later(q["text"], begins), answer=later(q["answer"], begins)) for q in qs])
         if pictures:
             images.append(np.stack([pixels.through_a_file(rgb, rng) for rgb in w.frames(0, n_frames)]))
-    return pack(tokenizer, things, np.array(clocks), asked, n_questions, np.stack(images) if pictures else None, seeds)
+    images = np.stack(images) if pictures else None
+    return pack(tokenizer, things, np.array(clocks), asked, n_questions, noted, images, seeds)
 
 
 def ask(w, n_frames, n_questions, seed, rng, only_end):
@@ -119,7 +148,7 @@ def ask(w, n_frames, n_questions, seed, rng, only_end):
     return qs[:n_questions]
 
 
-def pack(tokenizer, things, clocks, asked, n, pictures, seeds):
+def pack(tokenizer, things, clocks, asked, n, noted, pictures, seeds):
     b = len(asked)
     texts = [[(question_tokens(tokenizer, q["text"]), answer_tokens(tokenizer, q["answer"])) for q in qs]
              for qs in asked]
@@ -127,7 +156,8 @@ def pack(tokenizer, things, clocks, asked, n, pictures, seeds):
     questions = np.zeros((b, n, longest), np.int64)
     answer, length, frames, kind, age = (np.zeros((b, n), np.int64) for _ in range(5))
     about = np.full((b, n), -1)
-    point = np.zeros((b, n, things.shape[1], IMAGE_TOKENS), bool)
+    point, proof = (np.zeros((b, n, things.shape[1], IMAGE_TOKENS), bool) for _ in range(2))
+    stamp = np.full((b, n), -1)
     frames[:] = 1
     for i, row in enumerate(texts):
         for j, (p, a) in enumerate(row):
@@ -136,7 +166,11 @@ def pack(tokenizer, things, clocks, asked, n, pictures, seeds):
             q = asked[i][j]
             frames[i, j], kind[i, j], age[i, j] = q["cut"] + 1, KINDS.index(q["kind"]), q["age"]
             point[i, j], about[i, j] = shown(q, things[i]), subject(tokenizer, q)
-    return Batch(clocks, things, questions, answer, length, frames, kind, age, point, about, pictures, seeds)
+            proof[i, j] = proven(q, things[i])
+            if q["kind"] == "when" and point[i, j].any():
+                stamp[i, j] = point[i, j].any(1).argmax()
+    return Batch(clocks, things, questions, answer, length, frames, kind, age, point, about, proof, stamp,
+                 np.stack([slots for slots, _ in noted]), np.stack([frames for _, frames in noted]), pictures, seeds)
 
 
 def _work(tokenizer, worker, n_workers, plan, queue, first_step, pictures):

@@ -1,5 +1,6 @@
 """The text model: a small Llama decoder that reads one stream and answers many questions about it at once."""
 import math
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,18 @@ from torch import nn
 ROPE_BASE = 500000.0  # 48 values a head: from 10,000 only three pairs would not turn within the context, few to
                       # find a thing with by what it is, wherever it was
 EMBEDDING_STD = 0.5
-POINTING = (2, 4)     # layers whose first head is taught where to look: from the thing's name, then from the answer
+POINTING = (2, 4, 5)  # layers whose first head is taught where to look: from a thing's name at the thing; from the
+                      # answer at it; from the answer at its proof
+
+
+NOTING = 4            # before this layer the stream's rows are asked what they have noted
+
+
+@dataclass
+class Inside:
+    """What training looks at within the decoder."""
+    looks: list = field(default_factory=list)  # of each pointing head [B, N, Q, S]
+    stream: torch.Tensor = None                # [B, S, dim] before layer NOTING
 
 
 class RMSNorm(nn.Module):
@@ -85,14 +97,14 @@ class Decoder(nn.Module):
                     scale /= math.sqrt(2 * layers)
                 nn.init.normal_(p, std=scale)
 
-    def forward(self, stream, questions, cuts, keep=None, pointed=None):
+    def forward(self, stream, questions, cuts, keep=None, inside=None):
         """Hidden states of the questions' rows [B, N, Q, dim].
 
         stream     [B, S, dim] embeddings of the prompt and its frames
         questions  [B, N, Q] token ids, padded at the end
         cuts       [B, N] positions of the stream that question n sees; its own begin there
         keep       [B, S] bool or None: stream positions that questions may see (for eviction at random)
-        pointed    a list that gets where each pointing head looks, [B, N, Q, S]
+        inside     an Inside to fill, or None
         """
         b, s, _ = stream.shape
         _, n, q = questions.shape
@@ -113,8 +125,10 @@ class Decoder(nn.Module):
             scale = layer.head_dim ** -0.5
             mixed, p_far = self.answer(q_q * scale, k_s, v_s, k_q, v_q, unseen, own)
             y = layer.feed(y + layer.join(mixed, y.shape[:-1]))
-            if i in POINTING and pointed is not None:
-                pointed.append(p_far[:, 0, :, 0])
+            if inside is not None and i in POINTING:
+                inside.looks.append(p_far[:, 0, :, 0])
+            if inside is not None and i == NOTING:
+                inside.stream = x
             if not last:
                 p = (q_s * scale @ k_s.transpose(-1, -2)[:, :, None] + later).softmax(-1)
                 x = layer.feed(x + layer.join(p @ v_s[:, :, None], x.shape[:-1]))

@@ -42,7 +42,7 @@ LESSONS = [(250, [(4, 32, 8)]),
            (400, [(16, 14, 20), (8, 24, 12)]),
            (700, [(32, 8, 28), (16, 14, 20), (64, 4, 40)]),
            (1 << 30, [(64, 4, 40), (32, 8, 28), (16, 14, 20), (64, 4, 40), (128, 2, 56), (8, 24, 12)])]
-STAGES = {"text": 3500, "eye": 1500, "bind": 1000, "join": 1000}
+STAGES = {"text": 4500, "eye": 1500, "bind": 1000, "join": 1000}
 SMOKE = {"text": 12, "eye": 12, "bind": 6, "join": 3}
 
 
@@ -217,7 +217,8 @@ def main():
     model = Perch(tokenizer, oracle)
     for module in (model, vision, heads):
         module.to(args.device)
-    text = Stage("text", args.out, steps["text"], dict(decoder=model.decoder, oracle=oracle), 0.01, 0.002)
+    text = Stage("text", args.out, steps["text"], dict(decoder=model.decoder, oracle=oracle, notes=model.notes), 0.01,
+                 0.002)
     if "text" in wanted and not text.done():
         learn_text(text, model, tokenizer, every)
     eye = Stage("eye", args.out, steps["eye"], dict(vision=vision, heads=heads), 0.01, 0.002)
@@ -229,8 +230,8 @@ def main():
             learn_pictures(bind, learn_to_say(vision, heads, oracle), args.device, every)
     if "join" in wanted:
         model.eye = vision
-        join = Stage("join", args.out, steps["join"], dict(decoder=model.decoder, vision=vision, heads=heads), 0.001,
-                     0.0003)
+        parts = dict(decoder=model.decoder, vision=vision, heads=heads, notes=model.notes)
+        join = Stage("join", args.out, steps["join"], parts, 0.001, 0.0003)
         if not join.done():
             learn_together(join, model, heads, tokenizer, every)
         export.weights(model, args.out)

@@ -1,0 +1,163 @@
+// Attention of many rows: a layer's keys and values as panels of integers, packed once for all rows of a chunk.
+#include <algorithm>
+#include <cmath>
+
+#include "core/kv/attention.hpp"
+#include "platform/check.hpp"
+
+namespace shrike::kv {
+namespace {
+
+constexpr int kRowsMin = 16;  // fewer do not repay the packing
+
+// x turned by a position of either sign: the first blocks may begin before 0.
+void turn_to(const RopeTable& rope, float* x, int position, int head_dim) noexcept {
+  if (position > 0)
+    rope.turn(x, x, position, head_dim);
+  else if (position < 0)
+    rope.turn_back(x, -position);
+}
+
+}  // namespace
+
+bool Attention::in_panels(const Kernels& kernels, int n_rows) const noexcept {
+  return kernels.wide.fast && n_rows >= kRowsMin;
+}
+
+void Attention::lay_out_panels(Arena& arena, const Kernels& kernels, int n_kv_heads, int n_threads) noexcept {
+  const PanelForm& form = kernels.wide.form;
+  SHRIKE_CHECK(form.depth % form.outs == 0, form.depth, form.outs);
+  depth_ = form.depth;
+  const auto bytes = [&](std::size_t n) { return arena.take_bytes("attention", n); };
+  const std::size_t heads = static_cast<std::size_t>(n_kv_heads);
+  const std::size_t threads = static_cast<std::size_t>(n_threads);
+  key_bytes_ = static_cast<std::size_t>(stride_ / form.outs) * form.strip_bytes(head_dim_);
+  value_strip_bytes_ = form.strip_bytes(stride_);
+  rows_bytes_ =
+      align_up(static_cast<std::size_t>(panel_rows_ * group_) * form.row_bytes(head_dim_), Arena::kAlignment);
+  key_panels_ = bytes(heads * key_bytes_);
+  value_panels_ =
+      bytes(heads * static_cast<std::size_t>(div_ceil(head_dim_, form.outs)) * value_strip_bytes_);
+  rows_ = bytes(threads * rows_bytes_);
+  stage_ = arena.take<float>("attention", threads * 2 * static_cast<std::size_t>(depth_ * head_dim_));
+}
+
+void Attention::pack_layer(const Kernels& kernels, Threads& threads, const Memory& memory,
+                           int layer) noexcept {
+  const int n_kv_heads = memory.shape().n_kv_heads;
+  int n_slots_max = 0;
+  for (int kv_head = 0; kv_head < n_kv_heads; ++kv_head)
+    n_slots_max = std::max(n_slots_max, memory.n_live(layer, kv_head));
+  const int n_depths = div_ceil(n_slots_max, depth_);
+  threads.parallel_for(n_kv_heads * n_depths, [&](int task, int thread) {
+    pack_depth(kernels, memory, layer, task / n_depths, task % n_depths * depth_, thread);
+  });
+}
+
+// Columns [first, first + depth) of a kv head; those behind its last slot are zeros.
+void Attention::pack_depth(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int first,
+                           int thread) noexcept {
+  const PanelKernels& panels = kernels.wide;
+  const PanelForm& form = panels.form;
+  const Pool& pool = memory.pool();
+  float* keys = stage_ + static_cast<std::ptrdiff_t>(thread) * 2 * depth_ * head_dim_;
+  float* values = keys + static_cast<std::ptrdiff_t>(depth_) * head_dim_;
+  int column = 0, n = 0;
+  for (const BlockRef& ref : memory.table(layer, kv_head)) {
+    if (column >= first + depth_) break;
+    const int begin = std::max(first, column), end = std::min(first + depth_, column + ref.n_live());
+    const int first_slot = ref.first + begin - column;
+    column += ref.n_live();
+    if (end <= begin) continue;
+    float* key = keys + static_cast<std::ptrdiff_t>(n) * head_dim_;
+    memory.read_keys(kernels, key, ref, first_slot, end - begin);
+    pool.read_values(kernels, values + static_cast<std::ptrdiff_t>(n) * head_dim_, ref.block, first_slot,
+                     end - begin);
+    for (int i = begin; i < end; ++i, key += head_dim_) turn_to(memory.rope(), key, ref.base, head_dim_);
+    n += end - begin;
+  }
+  if (n == 0) return;
+  std::fill(keys + static_cast<std::ptrdiff_t>(n) * head_dim_, values, 0.0f);
+  std::fill_n(values + static_cast<std::ptrdiff_t>(n) * head_dim_,
+              static_cast<std::ptrdiff_t>(depth_ - n) * head_dim_, 0.0f);
+  for (int c = 0; c < depth_; c += form.outs) {
+    std::byte* to = key_panels_ + static_cast<std::size_t>(kv_head) * key_bytes_ +
+                    static_cast<std::size_t>((first + c) / form.outs) * form.strip_bytes(head_dim_);
+    for (int i = 0; i < head_dim_; i += depth_) {
+      const int n_here = std::min(depth_, head_dim_ - i);
+      panels.pack_outs(to, keys + static_cast<std::ptrdiff_t>(c) * head_dim_ + i, head_dim_, form.outs,
+                       n_here);
+      to += form.block_bytes(n_here);
+    }
+  }
+  for (int i = 0; i < head_dim_; i += form.outs)
+    panels.pack_columns(value_strip(kv_head, i / form.outs, form) +
+                            static_cast<std::size_t>(first / depth_) * form.block_bytes(depth_),
+                        values + i, head_dim_, std::min(form.outs, head_dim_ - i), depth_);
+}
+
+// scores[row * group + g][column] = (q turned to its position) . key / sqrt(head_dim), and any number in columns
+// that the panel's last row does not see.
+void Attention::panel_scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
+                             int thread) noexcept {
+  const PanelKernels& panels = kernels.wide;
+  const int n_heads = memory.shape().n_kv_heads * group_;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
+  const int first_position = memory.next_position() - panel.n_chunk + panel.first_row;
+  float* turned = turned_of(thread);
+  std::byte* rows = rows_ + static_cast<std::size_t>(thread) * rows_bytes_;
+  for (int row = 0; row < panel.n_rows; ++row)
+    for (int g = 0; g < group_; ++g) {
+      const int head = panel.kv_head * group_ + g;
+      memory.rope().turn(
+          turned, q + (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + head) * head_dim_,
+          first_position + row, head_dim_);
+      for (int i = 0; i < head_dim_; ++i) turned[i] *= scale;
+      panels.pack_row(rows + static_cast<std::size_t>(row * group_ + g) * panels.form.row_bytes(head_dim_),
+                      turned, head_dim_);
+    }
+  PanelTask task;
+  task.panel = key_panels_ + static_cast<std::size_t>(panel.kv_head) * key_bytes_;
+  task.rows = rows;
+  task.n_in = head_dim_;
+  task.n_outs = align_up(panel.n_columns, depth_);
+  task.n_rows = panel.n_rows * group_;
+  task.y = scores_of(thread);
+  task.y_stride = stride_;
+  panels.multiply(task);
+  if (!memory.shape().bias) return;
+  int column = 0;
+  for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
+    const int n = std::min(ref.n_live(), panel.n_columns - column);
+    if (n <= 0) break;
+    add_bias(memory.pool(), ref, n, panel.n_rows * group_, scores_of(thread) + column, stride_);
+    column += n;
+  }
+}
+
+// Weights become integers where they lie: a row of them is shorter than before.
+void Attention::panel_mix(const Kernels& kernels, const Panel& panel, int n_heads, float* out,
+                          int thread) noexcept {
+  const PanelKernels& panels = kernels.wide;
+  const PanelForm& form = panels.form;
+  float* weights = scores_of(thread);
+  auto* rows = reinterpret_cast<std::byte*>(weights);
+  const int n = panel.n_rows * group_;
+  for (int row = 0; row < n; ++row)
+    panels.pack_row(rows + static_cast<std::size_t>(row) * form.row_bytes(panel.n_columns),
+                    weights + static_cast<std::ptrdiff_t>(row) * stride_, panel.n_columns);
+  PanelTask task;
+  task.rows = rows;
+  task.n_in = panel.n_columns;
+  task.n_rows = n;
+  task.y_stride = head_dim_;
+  for (int i = 0; i < head_dim_; i += form.outs) {
+    task.panel = value_strip(panel.kv_head, i / form.outs, form);
+    task.n_outs = std::min(form.outs, head_dim_ - i);
+    task.y = mixed_of(thread) + i;
+    panels.multiply(task);
+  }
+  put_out(panel, n_heads, out, mixed_of(thread));
+}
+
+}  // namespace shrike::kv

@@ -1,0 +1,217 @@
+#ifdef SHRIKE_SIMDE  // a test runs these bodies, in other instructions, where AVX-512 is missing
+#include <simde/x86/avx512.h>
+#else
+#include <immintrin.h>
+#endif
+
+#include "platform/kernels/install.hpp"
+#include "platform/kernels/panel.hpp"
+
+namespace shrike {
+namespace {
+
+// Bytes as vpdpbusd multiplies them: weights without sign, raised by 128, times activations with one. What that
+// adds, 128 times the sum of a row's block, is taken off beforehand: sums of a block start there.
+//
+//   row   [n] i8, f32 scale, i32 start
+struct Raised : Narrow {
+  static constexpr int kRowFacts = 8;
+};
+constexpr PanelForm kBytes = {Raised::kOuts, Raised::kDepth, Raised::kStep, 1, Raised::kRowFacts};
+constexpr PanelForm kWide = panel_form<Wide>();
+constexpr int kVecs = 2;  // of sixteen outputs; both forms have strips of 32
+static_assert(Raised::kOuts == 16 * kVecs && Wide::kOuts == 16 * kVecs);
+
+// n <= 32 numbers as bytes, filled up with zeros; their scale. NaN is passed over by max, its operands in this
+// order.
+float round_block(std::int8_t* q, const float* x, int n) noexcept {
+  float whole[Raised::kDepth] = {};
+  if (n < Raised::kDepth) {
+    std::memcpy(whole, x, static_cast<std::size_t>(n) * sizeof(float));
+    x = whole;
+  }
+  const __m256 sign = _mm256_set1_ps(-0.0f);
+  __m256 part[4], magnitudes = _mm256_setzero_ps();
+  for (int i = 0; i < 4; ++i) {
+    part[i] = _mm256_loadu_ps(x + 8 * i);
+    magnitudes = _mm256_max_ps(_mm256_andnot_ps(sign, part[i]), magnitudes);
+  }
+  __m128 most = _mm_max_ps(_mm256_castps256_ps128(magnitudes), _mm256_extractf128_ps(magnitudes, 1));
+  most = _mm_max_ps(most, _mm_movehl_ps(most, most));
+  const float largest = _mm_cvtss_f32(_mm_max_ss(most, _mm_movehdup_ps(most)));
+  const __m256 inverse = _mm256_set1_ps(inverse_of<Narrow>(largest));
+  const auto integers = [&](int i) { return _mm256_cvtps_epi32(_mm256_mul_ps(part[i], inverse)); };
+  const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(integers(0), integers(1)),
+                                           _mm256_packs_epi32(integers(2), integers(3)));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(q),
+                      _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+  return scale_of<Narrow>(largest);
+}
+
+void pack_row(std::byte* row, const float* x, int n_in) noexcept {
+  for (int k = 0; k < n_in; k += Raised::kDepth) {
+    const int n = n_in - k < Raised::kDepth ? n_in - k : Raised::kDepth;
+    std::int8_t q[Raised::kDepth];
+    const float scale = round_block(q, x + k, n);
+    std::int32_t start = 0;
+    for (const std::int8_t v : q) start -= 128 * v;
+    const std::size_t bytes = kBytes.numbers_bytes(n);
+    std::memcpy(row, q, bytes);
+    put_scale(row + bytes, scale);
+    std::memcpy(row + bytes + sizeof(scale), &start, sizeof(start));
+    row += bytes + Raised::kRowFacts;
+  }
+}
+
+void pack_outs(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept {
+  const int n_steps = stepped<Narrow>(n) / Raised::kStep;
+  std::byte* scales = block + static_cast<std::size_t>(n_steps * Raised::kStep * Raised::kOuts);
+  for (int out = 0; out < Raised::kOuts; ++out) {
+    std::int8_t q[Raised::kDepth] = {};
+    put_scale(scales + out * 4, out < n_outs ? round_block(q, w + out * stride, n) : 0.0f);
+    std::uint32_t steps[Raised::kDepth / Raised::kStep];
+    std::memcpy(steps, q, sizeof(steps));
+    for (int step = 0; step < n_steps; ++step) {
+      const std::uint32_t raised = steps[step] ^ 0x80808080u;
+      std::memcpy(block + (step * Raised::kOuts + out) * Raised::kStep, &raised, sizeof(raised));
+    }
+  }
+}
+
+__m512i four_bytes(const std::byte* at) noexcept {
+  std::int32_t bytes;
+  std::memcpy(&bytes, at, sizeof(bytes));
+  return _mm512_set1_epi32(bytes);
+}
+
+// The compiler keeps a sum in one register when it cannot see what an empty statement does with it.
+#if defined(SHRIKE_SIMDE)
+#define SHRIKE_STAY(v) static_cast<void>(v)
+#else
+#define SHRIKE_STAY(v) asm("" : "+v"(v))
+#endif
+
+// Sums of `rows` rows and one strip.
+template <int rows>
+void tile_bytes(__m512 (&sums)[rows][kVecs], const std::byte* strip, const std::byte* x, std::size_t x_stride,
+                int n_in) noexcept {
+  for (int k = 0; k < n_in; k += Raised::kDepth) {
+    const int n_steps =
+        stepped<Narrow>(n_in - k < Raised::kDepth ? n_in - k : Raised::kDepth) / Raised::kStep;
+    const std::byte* facts = x + n_steps * Raised::kStep;
+    __m512i dots[rows][kVecs];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r)
+      dots[r][0] = dots[r][1] = four_bytes(facts + static_cast<std::size_t>(r) * x_stride + sizeof(float));
+    for (int step = 0; step < n_steps; ++step) {
+      const __m512i w0 = _mm512_loadu_si512(strip), w1 = _mm512_loadu_si512(strip + 64);
+      strip += 128;
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        const __m512i a = four_bytes(x + static_cast<std::size_t>(r) * x_stride + step * Raised::kStep);
+        dots[r][0] = _mm512_dpbusd_epi32(dots[r][0], w0, a);
+        dots[r][1] = _mm512_dpbusd_epi32(dots[r][1], w1, a);
+        SHRIKE_STAY(dots[r][0]);
+        SHRIKE_STAY(dots[r][1]);
+      }
+    }
+    const __m512 scale0 = _mm512_loadu_ps(strip), scale1 = _mm512_loadu_ps(strip + 64);
+    strip += 128;
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) {
+      const __m512 scale = _mm512_set1_ps(scale_at(facts + static_cast<std::size_t>(r) * x_stride));
+      sums[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][0]), _mm512_mul_ps(scale0, scale), sums[r][0]);
+      sums[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][1]), _mm512_mul_ps(scale1, scale), sums[r][1]);
+      SHRIKE_STAY(sums[r][0]);
+      SHRIKE_STAY(sums[r][1]);
+    }
+    x = facts + Raised::kRowFacts;
+  }
+}
+
+// The same with integers of 16 bits, two at a time.
+template <int rows>
+void tile_wide(__m512 (&sums)[rows][kVecs], const std::byte* strip, const std::byte* x, std::size_t x_stride,
+               int n_in) noexcept {
+  for (int k = 0; k < n_in; k += Wide::kDepth) {
+    const int n_pairs = stepped<Wide>(n_in - k < Wide::kDepth ? n_in - k : Wide::kDepth) / Wide::kStep;
+    __m512i dots[rows][kVecs];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) dots[r][0] = dots[r][1] = _mm512_setzero_si512();
+    for (int pair = 0; pair < n_pairs; ++pair) {
+      const __m512i w0 = _mm512_loadu_si512(strip), w1 = _mm512_loadu_si512(strip + 64);
+      strip += 128;
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        const __m512i a = four_bytes(x + static_cast<std::size_t>(r) * x_stride + pair * 4);
+        dots[r][0] = _mm512_dpwssd_epi32(dots[r][0], w0, a);
+        dots[r][1] = _mm512_dpwssd_epi32(dots[r][1], w1, a);
+        SHRIKE_STAY(dots[r][0]);
+        SHRIKE_STAY(dots[r][1]);
+      }
+    }
+    x += n_pairs * 4;
+    const __m512 scale0 = _mm512_loadu_ps(strip), scale1 = _mm512_loadu_ps(strip + 64);
+    strip += 128;
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) {
+      const __m512 scale = _mm512_set1_ps(scale_at(x + static_cast<std::size_t>(r) * x_stride));
+      sums[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][0]), _mm512_mul_ps(scale0, scale), sums[r][0]);
+      sums[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][1]), _mm512_mul_ps(scale1, scale), sums[r][1]);
+      SHRIKE_STAY(sums[r][0]);
+      SHRIKE_STAY(sums[r][1]);
+    }
+    x += sizeof(float);
+  }
+}
+
+void put(const PanelTask& t, int row, int out, const __m512 (&sums)[kVecs]) noexcept {
+  if (t.n_outs - out < 16 * kVecs) {
+    float some[16 * kVecs];
+    for (int v = 0; v < kVecs; ++v) _mm512_storeu_ps(some + 16 * v, sums[v]);
+    return finish(t, row, out, t.n_outs - out, some);
+  }
+  float* y = t.y + static_cast<std::ptrdiff_t>(row) * t.y_stride + out;
+  for (int v = 0; v < kVecs; ++v) {
+    __m512 sum = sums[v];
+    if (t.bias != nullptr) sum = _mm512_add_ps(sum, _mm512_loadu_ps(t.bias + out + 16 * v));
+    if (t.accumulate) sum = _mm512_add_ps(_mm512_loadu_ps(y + 16 * v), sum);
+    _mm512_storeu_ps(y + 16 * v, sum);
+  }
+}
+
+template <int rows, bool wide>
+void over_strips(const PanelTask& t, int row) noexcept {
+  constexpr PanelForm form = wide ? kWide : kBytes;
+  const std::size_t row_bytes = form.row_bytes(t.n_in);
+  const std::byte* x = t.rows + static_cast<std::size_t>(row) * row_bytes;
+  const std::byte* strip = t.panel;
+  for (int out = 0; out < t.n_outs; out += form.outs, strip += form.strip_bytes(t.n_in)) {
+    __m512 sums[rows][kVecs];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) sums[r][0] = sums[r][1] = _mm512_setzero_ps();
+    if constexpr (wide)
+      tile_wide<rows>(sums, strip, x, row_bytes, t.n_in);
+    else
+      tile_bytes<rows>(sums, strip, x, row_bytes, t.n_in);
+    for (int r = 0; r < rows; ++r) put(t, row + r, out, sums[r]);
+  }
+}
+
+// Six rows: twelve sums of integers, twelve of floats, two of weights and what is on the way fill the registers.
+template <bool wide>
+void multiply(const PanelTask& t) noexcept {
+  int row = 0;
+  for (; row + 6 <= t.n_rows; row += 6) over_strips<6, wide>(t, row);
+  for (; row + 3 <= t.n_rows; row += 3) over_strips<3, wide>(t, row);
+  for (; row < t.n_rows; ++row) over_strips<1, wide>(t, row);
+}
+
+}  // namespace
+}  // namespace shrike
+
+void shrike::install_panel_avx512(Kernels& k) noexcept {
+  k.wide.multiply = multiply<true>;  // over the panels of its parent
+  k.wide.fast = true;
+  k.narrow = {kBytes, true, pack_row, pack_outs, nullptr, multiply<false>};
+}

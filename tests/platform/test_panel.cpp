@@ -1,0 +1,96 @@
+#include <cstring>
+
+#include "tests/platform/panel_checks.hpp"
+#include "tests/support/isas.hpp"
+
+namespace shrike {
+namespace {
+
+using test::Numbers;
+using test::PanelProduct;
+
+class PanelTest : public test::OnEveryIsa {};
+SHRIKE_ON_EVERY_ISA(PanelTest);
+
+TEST_P(PanelTest, products_equal_the_scalar_ones_bit_for_bit) {
+  test::expect_equal_panels(k.wide, scalar.wide);
+  test::expect_equal_panels(k.narrow, scalar.narrow);
+}
+
+// Half a step of rounding in each of two factors, for each block: 4095 and 127 steps to the largest number.
+TEST_P(PanelTest, products_are_near_the_exact_ones_and_nothing_else_is_written) {
+  for (const PanelKernels* panels : {&k.wide, &k.narrow}) {
+    const double step = panels == &k.wide ? 1.0 / 4095 : 1.0 / 127;
+    test::for_each_panel_product([&](const PanelProduct& p) {
+      const std::vector<float> y = p.run(*panels, false);
+      for (int row = 0; row < p.n_rows; ++row)
+        for (int c = 0; c < p.y_stride; ++c) {
+          const auto at = static_cast<std::size_t>(row * p.y_stride + c);
+          if (c >= p.n_outs) {
+            ASSERT_EQ(y[at], p.y0[at]) << "beyond the outputs";
+            continue;
+          }
+          double exact = p.bias[static_cast<std::size_t>(c)], allowed = 1e-5;
+          for (int begin = 0; begin < p.n_in; begin += panels->form.depth) {
+            const int end = std::min(p.n_in, begin + panels->form.depth);
+            double x_most = 0, w_most = 0, x_sum = 0, w_sum = 0;
+            for (int i = begin; i < end; ++i) {
+              const double x = p.x[static_cast<std::size_t>(row * p.n_in + i)], w = p.weight(c, i);
+              exact += x * w;
+              x_most = std::max(x_most, std::abs(x));
+              w_most = std::max(w_most, std::abs(w));
+              x_sum += std::abs(x);
+              w_sum += std::abs(w);
+            }
+            allowed +=
+                0.51 * step * (x_most * w_sum + w_most * x_sum + step * x_most * w_most * (end - begin));
+          }
+          ASSERT_NEAR(y[at], exact, allowed) << p.n_in << " x " << p.n_outs << " x " << p.n_rows;
+        }
+    });
+  }
+}
+
+TEST_P(PanelTest, a_row_does_not_hang_on_its_neighbours) {
+  for (const PanelKernels* panels : {&k.wide, &k.narrow}) {
+    const PanelProduct all(160, 40, 13, 5);
+    const std::vector<float> whole = all.run(*panels, false);
+    for (int row = 0; row < all.n_rows; ++row) {
+      PanelProduct one = all;
+      one.n_rows = 1;
+      one.x.assign(all.x.begin() + row * all.n_in, all.x.begin() + (row + 1) * all.n_in);
+      const std::vector<float> y = one.run(*panels, false);
+      for (int c = 0; c < all.n_outs; ++c)
+        ASSERT_EQ(y[static_cast<std::size_t>(c)], whole[static_cast<std::size_t>(row * all.y_stride + c)]);
+    }
+  }
+}
+
+// Rows are packed where they lie, and what comes of numbers that are none stays an integer.
+TEST_P(PanelTest, a_row_may_be_packed_in_its_place) {
+  Numbers numbers(3);
+  for (const PanelKernels* panels : {&k.wide, &k.narrow})
+    for (const int n : {1, 16, 33, 128, 300}) {
+      const std::vector<float> x = numbers.floats(static_cast<std::size_t>(n));
+      std::vector<std::byte> apart(panels->form.row_bytes(n));
+      panels->pack_row(apart.data(), x.data(), n);
+      std::vector<float> memory(x.size() + 8);
+      std::copy(x.begin(), x.end(), memory.begin());
+      panels->pack_row(reinterpret_cast<std::byte*>(memory.data()), memory.data(), n);
+      EXPECT_EQ(std::memcmp(memory.data(), apart.data(), apart.size()), 0) << n;
+    }
+}
+
+TEST_P(PanelTest, extreme_numbers_do_not_overflow) {
+  PanelProduct p(512, 32, 3, 1);
+  std::fill(p.x.begin(), p.x.end(), 1.0f);
+  std::fill(p.w.begin(), p.w.end(), -1.0f);
+  std::fill(p.bias.begin(), p.bias.end(), 0.0f);
+  for (const PanelKernels* panels : {&k.wide, &k.narrow}) {
+    const std::vector<float> y = p.run(*panels, false);
+    for (int c = 0; c < p.n_outs; ++c) EXPECT_NEAR(y[static_cast<std::size_t>(c)], -512.0f, 1e-3f);
+  }
+}
+
+}  // namespace
+}  // namespace shrike
