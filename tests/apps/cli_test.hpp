@@ -88,7 +88,8 @@ inline void expect_refused(const Words& arguments, int code, const Words& words,
 inline Footage& clip_footage() {
   static Footage footage([] {
     std::ifstream in(kPerch + "demo.json");
-    return Json::parse(in).at("world").get<std::string>() + ",size=64";
+    std::string world = Json::parse(in).at("world");
+    return world.replace(world.find(",size="), std::string::npos, ",size=64");
   }());
   return footage;
 }

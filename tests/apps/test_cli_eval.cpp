@@ -85,7 +85,7 @@ TEST_F(Eval, json_is_a_line_for_each_policy_budget_and_mode_and_hangs_on_no_thre
 // What a share caps is what is kept; a frame, a question and blocks have room beside it. So no policy is refused
 // for the smallest of the usual shares, however short the stream.
 TEST_F(Eval, every_policy_works_at_five_percent_of_a_short_stream_and_keeps_no_more) {
-  const Finished f = run_shrike({"eval", "--streams", "1", "--frames", "8", "--questions", "2", "--policies",
+  const Finished f = run_shrike({"eval", "--streams", "1", "--frames", "20", "--questions", "2", "--policies",
                                  "all", "--budgets", "5", "--json"});
   ASSERT_EQ(f.code, 0) << f.err;
   int n_cells = 0;
@@ -163,12 +163,12 @@ TEST_F(Eval, interrupted_it_writes_what_there_is) {
   EXPECT_TRUE(Json::parse(bytes_of(path("out/eval.json")))["interrupted"].get<bool>());
 }
 
-TEST_F(Eval, without_frames_takes_as_many_as_the_model_has_positions_for) {
+TEST_F(Eval, takes_64_frames_and_at_most_as_many_as_the_model_has_positions_for) {
   const Words few = {"eval",       "--streams", "1",      "--questions", "1",
                      "--policies", "full",      "--mode", "requests"};
   const Finished f = run_shrike(few);
   EXPECT_EQ(f.code, 0) << f.err;
-  EXPECT_THAT(f.out, HasSubstr("More frames, with their questions, would have no positions"));
+  EXPECT_THAT(f.out, HasSubstr("1 stream of 64 frames"));
   Words many = few;
   many.insert(many.end(), {"--frames", "500"});
   expect_refused(many, 78, {"--frames 500, at most "});

@@ -34,7 +34,7 @@ const BuiltTokenizer& perch() {
 TEST(TokenizerPerch, knows_its_own_facts) {
   const Tokenizer& t = perch().tokenizer;
   ASSERT_EQ(perch().why, "accepted");
-  EXPECT_EQ(t.n_vocab(), 435);
+  EXPECT_EQ(t.n_vocab(), 517);
   EXPECT_EQ(t.text(t.bos()), "<|im_start|>");
   EXPECT_EQ(t.text(t.eos()), "<end_of_utterance>");
   EXPECT_FALSE(t.add_bos());
@@ -166,7 +166,7 @@ TEST(TokenizerPerch, decode_writes_no_further_than_it_may) {
               std::string(" squares").substr(0, size));
   }
   char out[8];
-  for (const TokenId token : {-1, -1000, 435, 1 << 30}) {
+  for (const TokenId token : {-1, -1000, 517, 1 << 30}) {
     EXPECT_EQ(t.decode(token, out), 0) << token;
     EXPECT_EQ(t.text(token), "") << token;
   }

@@ -6,7 +6,8 @@ python3 -c 'import xml.dom.minidom' 2>/dev/null || { echo "boards: no python3"; 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/here" "$dir/slower"
-"$shrike" bench --threads 1 --prefill 32 --context 0 --repetitions 1 --frames 0 --no-kernels --json >"$dir/here/bench.json"
+"$shrike" bench --threads 1 --prefill 32 --context 0 --repetitions 1 --frames 0 --no-kernels --json \
+  >"$dir/here/bench.json"
 python3 - "$dir" <<'PY'
 import json, sys
 report = json.load(open(sys.argv[1] + "/here/bench.json"))
@@ -21,7 +22,8 @@ grep -qE '^\| prefill 32 \| .* tok/s .* \| .* tok/s .* \|$' "$dir/table"
 python3 - "$dir/boards.svg" <<'PY'
 import sys, xml.dom.minidom
 drawn = xml.dom.minidom.parse(sys.argv[1])
-bars = [float(r.getAttribute("width")) for r in drawn.getElementsByTagName("rect") if r.getAttribute("height") == "13"]
+rects = drawn.getElementsByTagName("rect")
+bars = [float(r.getAttribute("width")) for r in rects if r.getAttribute("height") == "13"]
 assert len(bars) == 6, bars                                       # three stages on two boards
 assert all(abs(a / b - 4) < 0.1 for a, b in zip(bars[::2], bars[1::2])), bars
 PY

@@ -83,7 +83,8 @@ def main():
             if i == 0:
                 first_stream(model, tokenizer, w, fps, questions, args.out)
             print(f"stream {i + 1} of {args.streams}: {n_right} of {n_all} right", flush=True)
-    lines = ",\n".join(json.dumps(s) for s in streams).replace('{"after_frame"', '\n  {"after_frame"')
+    lines = ",\n".join(json.dumps(s) for s in streams).replace('[{"after_frame"', '[\n  {"after_frame"')
+    lines = lines.replace(' {"after_frame"', '\n  {"after_frame"').replace(" \n", "\n")
     (args.out / "answers.json").write_text("[\n" + lines + "\n]\n")
 
 
