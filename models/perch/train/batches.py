@@ -173,22 +173,22 @@ def pack(tokenizer, things, clocks, asked, n, noted, pictures, seeds):
                  np.stack([slots for slots, _ in noted]), np.stack([frames for _, frames in noted]), pictures, seeds)
 
 
-def _work(tokenizer, worker, n_workers, plan, queue, first_step, pictures):
+def _work(tokenizer, worker, n_workers, plan, queue, first_step):
     step = first_step + worker
     while True:
         n_frames, n_streams, n_questions = plan(step)
         rng = np.random.default_rng([77, step])
         seeds = [int(s) for s in rng.integers(0, world.HELD_OUT, n_streams)]
-        queue.put((step, make(tokenizer, seeds, n_frames, n_questions, rng, pictures=pictures)))
+        queue.put((step, make(tokenizer, seeds, n_frames, n_questions, rng)))
         step += n_workers
 
 
-def stream_of_batches(tokenizer, plan, first_step=0, n_workers=1, pictures=False):
+def stream_of_batches(tokenizer, plan, first_step=0, n_workers=1):
     """plan(step) gives (frames, streams, questions); batches come in the order of steps, the same for any workers."""
     context = mp.get_context("fork")
     queues = [context.Queue(4) for _ in range(n_workers)]
     for i, queue in enumerate(queues):
-        work = (tokenizer, i, n_workers, plan, queue, first_step, pictures)
+        work = (tokenizer, i, n_workers, plan, queue, first_step)
         context.Process(target=_work, args=work, daemon=True).start()
     step = first_step
     while True:

@@ -10,7 +10,7 @@ from decoder import ROPE_BASE
 from perch import SHAPE
 from vision import PATCH
 
-CONTEXT = 1312  # positions of the longest lesson: 128 frames and a question
+CONTEXT = 1344  # positions of the longest lesson: 128 frames, a question and its answer
 FPS = 0.5       # of a video that nobody says more about; all rates from 1/4 to 2 were seen
 
 TEXT = {"q_proj": "self_attn.q_proj", "k_proj": "self_attn.k_proj", "v_proj": "self_attn.v_proj",

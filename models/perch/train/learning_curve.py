@@ -11,7 +11,7 @@ import sys
 from PIL import Image, ImageDraw, ImageFont
 
 TITLES = {"text": "text: answers right, told by the oracle", "eye": "eye: pictures understood",
-          "bind": "bind: pictures understood", "join": "join: answers right, from pictures"}
+          "bind": "bind: pictures understood"}
 WIDTH, HEIGHT, MARGIN = 560, 300, 48
 INK, GREY, LINE = (40, 40, 40), (215, 215, 215), (31, 95, 160)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""From nothing to Perch: a tokenizer, a decoder that remembers, an eye, and both together.
+"""From nothing to Perch: a tokenizer, a decoder that remembers, and an eye that speaks its language.
 
     models/perch/train/train.py --out ~/perch            # hours on two cores; goes on where it was stopped
     models/perch/train/train.py --out /tmp/p --smoke     # every stage in two minutes; learns nothing worth having
@@ -9,8 +9,7 @@ Stages, each with a checkpoint in OUT from which it goes on:
     text   the decoder learns to find and count in streams whose pictures are told by an oracle, which knows the
            truth: no eye is needed, so a stream costs a tenth. Streams grow from 4 to 128 frames
     eye    the vision tower learns to name shape, colour and place in single pictures, through compression and resize
-    bind   the eye learns to say what the oracle would say
-    join   both learn together, from pictures and questions
+    bind   the eye learns to say what the oracle would say, so that the decoder need not learn anew
 
 Writes weights.npz (Hugging Face names), tokenizer.json and log.csv to OUT. `evaluate.py` measures them, `convert.py`
 makes the GGUF pair. Needs python3-torch, python3-numpy, python3-pil and the built libperch_world.so.
@@ -42,8 +41,8 @@ LESSONS = [(250, [(4, 32, 8)]),
            (400, [(16, 14, 20), (8, 24, 12)]),
            (700, [(32, 8, 28), (16, 14, 20), (64, 4, 40)]),
            (1 << 30, [(64, 4, 40), (32, 8, 28), (16, 14, 20), (64, 4, 40), (128, 2, 56), (8, 24, 12)])]
-STAGES = {"text": 4500, "eye": 1500, "bind": 1200, "join": 500}
-SMOKE = {"text": 12, "eye": 12, "bind": 6, "join": 3}
+STAGES = {"text": 4500, "eye": 1500, "bind": 1200}
+SMOKE = {"text": 12, "eye": 12, "bind": 6}
 
 
 def lesson(step):
@@ -135,27 +134,20 @@ class Tally:
         self.__init__()
 
 
-def learn_streams(stage, lose, batches_from, every, save_every):
-    """lose(batch) gives the loss, which answers are right, and their kinds."""
+def learn_text(stage, model, tokenizer, every):
     tally = Tally()
-    for _, batch in batches_from:
-        loss, right, kinds = lose(batch)
+    for _, batch in batches.stream_of_batches(tokenizer, lesson, stage.step):
+        image = model.eye(model.tensor(batch.things))
+        blur = 0.1 * image.detach().square().mean().sqrt()  # an eye will be less sure
+        loss, right, kinds = model.losses(batch, image + blur * torch.randn_like(image))
         stage.update(loss)
         tally.add(loss, right, kinds)
         if stage.step % every == 0:
             tally.tell(stage)
-        if stage.step % save_every == 0 or stage.done():
+        if stage.step % 100 == 0 or stage.done():
             stage.save()
         if stage.done():
             return
-
-
-def learn_text(stage, model, tokenizer, every):
-    def lose(batch):
-        image = model.eye(model.tensor(batch.things))
-        blur = 0.1 * image.detach().square().mean().sqrt()  # an eye will be less sure
-        return model.losses(batch, image + blur * torch.randn_like(image))
-    learn_streams(stage, lose, batches.stream_of_batches(tokenizer, lesson, stage.step), every, 100)
 
 
 def learn_pictures(stage, lose, device, every):
@@ -184,20 +176,6 @@ def learn_to_say(vision, heads, oracle):
     return lose
 
 
-def join_lesson(step):
-    return [(16, 3, 24), (32, 2, 32), (8, 6, 14), (64, 1, 48)][step % 4]
-
-
-def learn_together(stage, model, heads, tokenizer, every):
-    def lose(batch):
-        b, t = batch.pictures.shape[:2]
-        image = model.eye(model.tensor(batch.pictures).flatten(0, 1))
-        seen, _ = heads(image, model.tensor(batch.things).flatten(0, 1))
-        loss, right, kinds = model.losses(batch, image.view(b, t, *image.shape[1:]))
-        return loss + 0.2 * seen, right, kinds
-    learn_streams(stage, lose, batches.stream_of_batches(tokenizer, join_lesson, stage.step, pictures=True), every, 50)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True, help="checkpoints, log and weights go here")
@@ -224,16 +202,11 @@ def main():
     eye = Stage("eye", args.out, steps["eye"], dict(vision=vision, heads=heads), 0.01, 0.002)
     if "eye" in wanted and not eye.done():
         learn_pictures(eye, lambda rgb, things: heads(vision(rgb), things), args.device, every)
-    if "bind" in wanted or "join" in wanted:  # which goes on from it
+    if "bind" in wanted:
         bind = Stage("bind", args.out, steps["bind"], dict(vision=vision, heads=heads), 0.003, 0.001)
-        if "bind" in wanted and not bind.done():
+        if not bind.done():
             learn_pictures(bind, learn_to_say(vision, heads, oracle), args.device, every)
-    if "join" in wanted:
         model.eye = vision
-        parts = dict(decoder=model.decoder, vision=vision, heads=heads, notes=model.notes)
-        join = Stage("join", args.out, steps["join"], parts, 0.001, 0.0003)
-        if not join.done():
-            learn_together(join, model, heads, tokenizer, every)
         export.weights(model, args.out)
         print(f"{args.out / 'weights.npz'} is ready: evaluate.py measures it, convert.py makes the GGUF pair")
 
