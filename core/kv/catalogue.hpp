@@ -28,6 +28,7 @@
   row(score_random)           \
   row(score_told)             \
   row(score_change)           \
+  row(score_novel)            \
   row(score_vnorm)            \
   row(score_vision)           \
   row(score_expected)
