@@ -27,8 +27,8 @@ float distance(const Candidates& slots, int a, int b) noexcept {
   return xx > 0 && yy > 0 ? 1 - xy / std::sqrt(xx * yy) : 1;
 }
 
-// An image slot: how far its key is from the one at the same row and column of the frame held before. Image slots of a
-// frame ascend by place. Words of a frame: as the image slot that is farthest.
+// An image slot: how far its key is from the one at the same row and column of the frame held before. Image
+// slots of a frame ascend by place. Words of a frame: as the image slot that is farthest.
 void compare(const Candidates& slots, Run now, Run before, std::span<float> score) noexcept {
   float most = -1;
   for (int j = now.begin, i = before.begin; j < now.end; ++j) {
@@ -47,9 +47,9 @@ void compare(const Candidates& slots, Run now, Run before, std::span<float> scor
   }
 }
 
-// score_j = novelty_j * (attention received for each row that could give it) ^ attention. Where nothing happens, a frame
-// repeats the one before it and leaves; what stays is where something came, moved or left, and was looked at since. What
-// drifts slowly is compared over longer and longer times, as the frames between have left.
+// score_j = novelty_j * (attention received for each row that could give it) ^ attention. Where nothing
+// happens, a frame repeats the one before it and leaves; what stays is where something came, moved or left, and
+// was looked at since. What drifts slowly is compared over longer and longer times, as the frames between leave.
 void novel(const Candidates& slots, const Args& args, std::span<float> score) noexcept {
   const float *mass = slots.mark(Mark::mass), *seen = slots.mark(Mark::seen);
   Run now, before;
