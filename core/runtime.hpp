@@ -27,7 +27,7 @@ struct SessionOptions {
       0;  // all KV memory there will ever be; 0: 4 MiB, or more where that is too small
   std::size_t kv_kept_bytes = 0;  // or: what the stream may keep when room is made, in slots; the budget is
                                   // then that and working room: a frame, asking, rounding to blocks
-  std::string kv_policy = "recent";  // a name from kv::named_policies(), or a composition by hand
+  std::string kv_policy = "novel";  // a name from kv::named_policies(), or a composition by hand
   std::string standing_question;     // what policies with observe=question look with; empty: as observe=proxy
   int n_threads = 0;                 // 0: one per processor
   int question_tokens_max = 128;     // room kept for one question

@@ -57,7 +57,7 @@ void add_kv_options(CLI::App& app, ModelArguments& a) {
   app.add_option("--kv-budget", a.kv_budget,
                  "All KV memory there will ever be, 4MiB (default: 4MiB, or what a frame needs)");
   app.add_option("--kv-policy", a.kv_policy,
-                 "What stays when it is full: recent, snapkv, meda ... or parts by hand; \"?\" lists")
+                 "What stays when it is full: novel, recent, meda ... or parts by hand; \"?\" lists")
       ->capture_default_str();
   app.add_option("-c,--ctx-size", a.context, "Positions in use (default: as the model was trained)");
   app.add_option("--memory", a.memory, "Cap for the whole plan, 64MiB; a plan above it is refused");

@@ -17,7 +17,7 @@ namespace shrike::cli {
 struct ModelArguments {
   std::string model, mmproj;  // empty: the shipped pair
   std::string kv_budget, memory;
-  std::string kv_policy = "recent";
+  std::string kv_policy = "novel";
   std::string standing_question;  // set by the verb, not an option
   int threads = 0, context = 0, predict = 64, question_tokens = 128;
   bool mlock = false;
