@@ -78,7 +78,7 @@ Result<std::unique_ptr<BenchModel>> BenchModel::open(SessionOptions options, con
 }
 
 void BenchModel::measure(BenchStage& stage) {
-  runtime_->memory().reset();
+  runtime_->reset();
   if (stage.kind == BenchStage::Kind::decode) fill(stage.n);
   const std::int64_t start = monotonic_ns();
   const double own = process_seconds();

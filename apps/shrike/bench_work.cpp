@@ -35,31 +35,35 @@ Work encode_work(const VisionConfig& c, const VisionWeights& weights) {
   const double rows = c.n_patches();
   const VisionLayer& layer = weights.layers.front();
   double each = 0;
-  for (const AffineView* w : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.up, &layer.down})
+  for (const AffineView* w : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down})
     each += macs(w->weight) * rows;
   each += 2 * rows * rows * c.dim;  // scores and values
-  return operations(
-      macs(weights.patch.weight) * rows + each * c.n_layers + macs(weights.projector) * c.n_image_tokens(),
-      layer.up.weight);
+  return operations(macs(weights.patch.weight) * rows + each * c.n_layers +
+                        macs(weights.projector.first.weight) * c.n_image_tokens() +
+                        macs(weights.projector.second.weight) * c.n_image_tokens(),
+                    layer.up.weight);
 }
 
 Work prefill_work(const TextConfig& c, const TextWeights& weights, int n) {
   const TextLayer& layer = weights.layers.front();
-  const double keys = macs(layer.k) + macs(layer.v);
+  const double keys = macs(layer.k.weight) + macs(layer.v.weight);
   double each = keys;
-  for (const MatrixView* w : {&layer.q, &layer.o, &layer.gate, &layer.up, &layer.down}) each += macs(*w);
+  for (const MatrixView* w : {&layer.q.weight, &layer.o, &layer.gate, &layer.up, &layer.down})
+    each += macs(*w);
   // A row sees itself and those before it.
   const double attention = 2.0 * c.n_heads * c.head_dim * (n + 1) / 2.0;
   Work work = operations(n * ((each + attention) * (c.n_layers - 1) + keys), layer.up);
   for (const TextLayer& w : weights.layers)
-    for (const MatrixView* m : {&w.q, &w.k, &w.v, &w.o, &w.gate, &w.up, &w.down}) work.bytes += bytes(*m);
+    for (const MatrixView* m : {&w.q.weight, &w.k.weight, &w.v.weight, &w.o, &w.gate, &w.up, &w.down})
+      work.bytes += bytes(*m);
   return work;
 }
 
 Work decode_work(const TextConfig& c, const TextWeights& weights, int context, std::size_t kv_row_bytes) {
   Work work;
   for (const TextLayer& w : weights.layers)
-    for (const MatrixView* m : {&w.q, &w.k, &w.v, &w.o, &w.gate, &w.up, &w.down}) work.bytes += bytes(*m);
+    for (const MatrixView* m : {&w.q.weight, &w.k.weight, &w.v.weight, &w.o, &w.gate, &w.up, &w.down})
+      work.bytes += bytes(*m);
   work.bytes += bytes(weights.output);
   work.bytes += 2.0 * context * c.n_layers * c.n_kv_heads * static_cast<double>(kv_row_bytes);
   return work;

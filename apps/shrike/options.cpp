@@ -42,8 +42,8 @@ void add_model_options(CLI::App& app, ModelArguments& a) {
 }
 
 void add_picture_options(CLI::App& app, ModelArguments& a) {
-  app.add_option("--filter", a.filter, "How pictures are resized: bilinear, bicubic, lanczos")
-      ->capture_default_str();
+  app.add_option("--filter", a.filter,
+                 "How pictures are resized: bilinear, bicubic, lanczos (default: as the model was taught)");
   app.add_option(
       "--chat-format", a.chat_format,
       "The words around pictures and questions, smolvlm2, chatml ... (default: as the files show)");
@@ -159,7 +159,8 @@ Result<SourceOptions> source_options(const SourceArguments& a) {
   return o;
 }
 
-Result<Filter> filter_option(const ModelArguments& a) {
+Result<Filter> filter_option(const ModelArguments& a, Filter trained) {
+  if (a.filter.empty()) return trained;
   if (a.filter == "bilinear") return Filter::bilinear;
   if (a.filter == "bicubic") return Filter::bicubic;
   if (a.filter == "lanczos") return Filter::lanczos;

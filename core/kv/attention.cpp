@@ -176,7 +176,6 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
                        int thread) noexcept {
   const int n_heads = memory.shape().n_kv_heads * group_;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
-  const int first_position = memory.next_position() - panel.n_chunk + panel.first_row;
   const Pool& pool = memory.pool();
   float* turned = turned_of(thread);
   int column = 0;
@@ -185,7 +184,8 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
     if (n <= 0) break;
     for (int row = 0; row < panel.n_rows; ++row) {
       // A row before this block sees none of it; its scores are cut off later, any turn will do.
-      const int distance = std::max(0, first_position + row - ref.base);
+      Place distance = memory.appended(panel.layer, panel.kv_head, panel.first_row + row);
+      distance.t = std::max(0, distance.t - ref.base);
       const float* from =
           q +
           (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + panel.kv_head * group_) * head_dim_;

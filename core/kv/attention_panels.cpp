@@ -103,19 +103,20 @@ void Attention::panel_scores(const Kernels& kernels, const Memory& memory, const
   const PanelKernels& panels = kernels.wide;
   const int n_heads = memory.shape().n_kv_heads * group_;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
-  const int first_position = memory.next_position() - panel.n_chunk + panel.first_row;
   float* turned = turned_of(thread);
   std::byte* rows = rows_ + static_cast<std::size_t>(thread) * rows_bytes_;
-  for (int row = 0; row < panel.n_rows; ++row)
+  for (int row = 0; row < panel.n_rows; ++row) {
+    const Place place = memory.appended(panel.layer, panel.kv_head, panel.first_row + row);
     for (int g = 0; g < group_; ++g) {
       const int head = panel.kv_head * group_ + g;
       memory.rope().turn(
           turned, q + (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + head) * head_dim_,
-          first_position + row, head_dim_);
+          place, head_dim_);
       for (int i = 0; i < head_dim_; ++i) turned[i] *= scale;
       panels.pack_row(rows + static_cast<std::size_t>(row * group_ + g) * panels.form.row_bytes(head_dim_),
                       turned, head_dim_);
     }
+  }
   PanelTask task;
   task.panel = key_panels_ + static_cast<std::size_t>(panel.kv_head) * key_bytes_;
   task.rows = rows;

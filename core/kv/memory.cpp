@@ -75,6 +75,7 @@ void Memory::reset() noexcept {
     std::fill_n(query_square_, n_tables * shape_.group * shape_.head_dim, 0.0f);
   }
   next_position_ = 0;
+  grid_position_ = 0;
   n_evicted_ = 0;
   n_window_ = 0;
   n_frames_since_ = 0;
@@ -121,33 +122,46 @@ bool Memory::has_room(int n_new) const noexcept {
     const int open = n_open(table);
     const int blocks = n > open ? div_ceil(n - open, kBlockSlots) : 0;
     if (table.n_blocks + blocks > shape_.blocks_per_table()) return false;
+    if (shape_.grids && n_live(t / shape_.n_kv_heads, t % shape_.n_kv_heads) + n > shape_.slots_max())
+      return false;
     wanted += blocks;
   }
   return wanted <= pool_.n_free();
 }
 
+// The position of the token that comes next, which is moved on.
+int Memory::place_next(const TokenFacts& token) noexcept {
+  if ((token.flags & kGrid) == 0) return next_position_++;
+  if (token.i == 0 && token.j == 0) grid_position_ = next_position_;
+  next_position_ = std::max(next_position_, grid_position_ + reach_of(token) + 1);
+  return grid_position_;
+}
+
 void Memory::append(std::span<const TokenFacts> tokens) noexcept {
   const int n = static_cast<int>(tokens.size());
   SHRIKE_CHECK(next_position_ + n <= shape_.n_ctx, next_position_ + n, shape_.n_ctx);
+  const int next = next_position_, grid = grid_position_;
   for (int t = 0; t < shape_.n_tables(); ++t) {
     Table& table = tables_[t];
     const bool open = n_open(table) > 0;
     table.append_block = open ? table.n_blocks - 1 : table.n_blocks;
     table.append_slot = open ? table.blocks[table.n_blocks - 1].end : 0;
+    next_position_ = next;  // the same in every table
+    grid_position_ = grid;
     for (int row = 0; row < n; ++row) {
+      const int position = place_next(tokens[static_cast<std::size_t>(row)]);
       if (table.append_slot + row >= kBlockSlots * (table.n_blocks - table.append_block)) {
         SHRIKE_CHECK(table.n_blocks < shape_.blocks_per_table(), table.n_blocks, shape_.blocks_per_table());
-        table.blocks[table.n_blocks++] = {pool_.take(), next_position_ + row, 0, 0};
+        table.blocks[table.n_blocks++] = {pool_.take(), position, 0, 0};
       }
       BlockRef& ref = table.blocks[table.n_blocks - 1];
-      const int offset = next_position_ + row - ref.base;
+      const int offset = position - ref.base;
       const std::span<float> marks = pool_.marks(ref.block, ref.end);
       std::fill(marks.begin(), marks.end(), 0.0f);
       pool_.facts(ref.block, ref.end++) = {tokens[static_cast<std::size_t>(row)],
                                            static_cast<std::uint16_t>(offset), 1, 0.0f};
     }
   }
-  next_position_ += n;
   for (const TokenFacts& token : tokens) {
     if (token.frame <= newest_frame_) continue;
     newest_frame_ = token.frame;
@@ -157,13 +171,23 @@ void Memory::append(std::span<const TokenFacts> tokens) noexcept {
 
 void Memory::store(const Kernels& kernels, int layer, int kv_head, int row, float* key,
                    const float* value) noexcept {
-  const Table& table = at(layer, kv_head);
-  const int slot = (table.append_slot + row) % kBlockSlots;
-  const BlockRef& ref = table.blocks[table.append_block + (table.append_slot + row) / kBlockSlots];
-  rope_->turn(key, key, pool_.facts(ref.block, slot).offset, shape_.head_dim);
+  const auto [ref, slot] = appended_slot(at(layer, kv_head), row);
+  const SlotFacts& facts = pool_.facts(ref->block, slot);
+  rope_->turn(key, key, place_of(facts.token, facts.offset), shape_.head_dim);
   const Codec& codec = pool_.codec();
-  codec.encode(kernels, pool_.key_row(ref.block, slot), key, shape_.head_dim);
-  codec.encode(kernels, pool_.value_row(ref.block, slot), value, shape_.head_dim);
+  codec.encode(kernels, pool_.key_row(ref->block, slot), key, shape_.head_dim);
+  codec.encode(kernels, pool_.value_row(ref->block, slot), value, shape_.head_dim);
+}
+
+Memory::Slot Memory::appended_slot(const Table& table, int row) const noexcept {
+  const int slot = table.append_slot + row;
+  return {&table.blocks[table.append_block + slot / kBlockSlots], slot % kBlockSlots};
+}
+
+Place Memory::appended(int layer, int kv_head, int row) const noexcept {
+  const auto [ref, slot] = appended_slot(at(layer, kv_head), row);
+  const SlotFacts& facts = pool_.facts(ref->block, slot);
+  return place_of(facts.token, ref->base + facts.offset);
 }
 
 void Memory::mark() noexcept {

@@ -22,7 +22,9 @@ enum class Room : std::uint8_t { ok, compressed, full };
 //   before   [pinned][ ........... older ........... ][recent][free 3]        n_new = 29
 //   after    [pinned][ what the policy keeps ][recent][free >= 29 + reserve ]
 //
-// Positions are shared by all layers and heads. After an eviction the gaps that no table uses any more are
+// Positions are shared by all layers and heads. The tokens of a picture may share one (kGrid): then it takes up
+// as many positions as it has rows or columns, whichever are more, and a table still holds no more than n_ctx
+// tokens. After an eviction the gaps that no table uses any more are
 // closed by moving whole blocks (changing their base), so positions stay below n_ctx for ever and no key is
 // touched. Heads that keep different tokens use up positions faster than slots: when those run out, gaps
 // inside blocks are closed as well, and then the oldest positions are given up in every table.
@@ -52,6 +54,7 @@ class Memory {
     int window = 0;
     float fade = 1;
     bool bias = false;
+    bool grids = false;  // tokens of a picture share a position (kGrid)
 
     void serve(const Policy& policy) noexcept {
       codec = policy.codec;
@@ -64,7 +67,7 @@ class Memory {
     std::size_t block_bytes() const noexcept { return kv::block_bytes(row_bytes(), n_marks(needs)); }
     const Codec& codec_or_f16() const noexcept { return codec != nullptr ? *codec : *codecs().front(); }
     int n_tables() const noexcept { return n_layers * n_kv_heads; }
-    // The most live slots that one table can have: each has a position of its own.
+    // The most live slots that one table can have.
     int slots_max() const noexcept { return n_ctx < n_blocks * kBlockSlots ? n_ctx : n_blocks * kBlockSlots; }
     int blocks_per_table() const noexcept;
   };
@@ -79,7 +82,8 @@ class Memory {
   bool has_room(int n_new) const noexcept;
   [[nodiscard]] Room make_room(int n_new, const Policy& policy) noexcept;
 
-  // Gives each token a slot in every table and the next position. Keys and values are then stored layer by
+  // Gives each token a slot in every table and the next position; a picture in a grid has its position from its
+  // first token, at row 0 and column 0. Keys and values are then stored layer by
   // layer.
   void append(std::span<const TokenFacts> tokens) noexcept;
   // Row r of the last append: the key is turned to its place in its block (in `key` itself), both are
@@ -98,6 +102,8 @@ class Memory {
 
   std::span<const BlockRef> table(int layer, int kv_head) const noexcept;
   int n_live(int layer, int kv_head) const noexcept;  // slots of a table, what came after mark() included
+  // Where row r of the last append stands.
+  Place appended(int layer, int kv_head, int row) const noexcept;
   const Pool& pool() const noexcept { return pool_; }
   const RopeTable& rope() const noexcept { return *rope_; }
   const Shape& shape() const noexcept { return shape_; }
@@ -130,6 +136,13 @@ class Memory {
     return tables_[layer * shape_.n_kv_heads + kv_head];
   }
   int n_open(const Table& table) const noexcept;
+  struct Slot {
+    const BlockRef* ref;
+    int slot;
+  };
+  Slot appended_slot(const Table& table, int row) const noexcept;
+  int place_next(const TokenFacts& token) noexcept;
+  int end_of(const BlockRef& ref) const noexcept;
   bool has_positions(int n_new) const noexcept {
     return next_position_ + n_new + shape_.reserve <= shape_.n_ctx;
   }
@@ -161,6 +174,7 @@ class Memory {
   const RopeTable* rope_ = nullptr;
   Table* tables_ = nullptr;  // [n_layers * n_kv_heads]
   int next_position_ = 0;
+  int grid_position_ = 0;  // of the newest picture in a grid
   int mark_position_ = 0;
   int mark_free_ = 0;
   std::int64_t n_evicted_ = 0;

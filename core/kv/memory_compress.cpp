@@ -161,7 +161,7 @@ Candidates Memory::gather(int layer, int kv_head, Needs needs) noexcept {
       if ((needs & kNeedKeys) != 0) {
         float* key = keys_ + n * head_dim;
         pool_.codec().decode(*kernels_, key, pool_.key_row(ref.block, slot), shape_.head_dim);
-        rope_->turn_back(key, facts_[n].offset);
+        rope_->turn_back(key, place_of(facts_[n].token, facts_[n].offset));
       }
       if ((needs & kNeedValues) != 0)
         pool_.codec().decode(*kernels_, values_ + n * head_dim, pool_.value_row(ref.block, slot),
@@ -207,7 +207,7 @@ void Memory::put_back(int layer, int kv_head, Needs gathered) noexcept {
       SlotFacts& facts = pool_.facts(ref.block, slot);
       facts.merged = static_cast<std::uint16_t>(std::min(count_[i], kCountMax));
       if ((gathered & kNeedKeys) != 0) {
-        rope_->turn(turned_, keys_ + i * head_dim, facts.offset, shape_.head_dim);
+        rope_->turn(turned_, keys_ + i * head_dim, place_of(facts.token, facts.offset), shape_.head_dim);
         pool_.codec().encode(*kernels_, pool_.key_row(ref.block, slot), turned_, shape_.head_dim);
       }
       if ((gathered & kNeedValues) != 0)

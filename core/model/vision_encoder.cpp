@@ -4,6 +4,9 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/limits.hpp"
+#include "platform/check.hpp"
+
 namespace shrike {
 namespace {
 
@@ -15,23 +18,27 @@ void activate(const Kernels& k, Activation activation, float* x, int n) noexcept
 
 }  // namespace
 
-void VisionEncoder::lay_out(Arena& arena, const Compute& compute) noexcept {
+void VisionEncoder::lay_out(Arena& arena, const Compute& compute, const TileLimits& limits) noexcept {
   const VisionConfig& c = *config_;
   const auto floats = [&](int rows, int cols) {
     return arena.take<float>("vision", static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
   };
-  planes_ = floats(3 * c.image_size, c.image_size);
-  patches_ = floats(c.n_patches(), c.patch_numbers());
-  x_ = floats(c.n_patches(), c.dim);
-  h_ = floats(c.n_patches(), c.dim);
-  q_ = floats(c.n_patches(), c.dim);
-  k_ = floats(c.n_patches(), c.dim);
-  v_ = floats(c.n_patches(), c.dim);
-  ff_ = floats(c.n_patches(), c.n_ff);
-  scores_ = floats(compute.threads.count() * kPanelRows, c.n_patches());
+  const int n_patches = limits.patches_max(c.patch_size);
+  const int n = n_rows_max_ = n_patches + places_.first_row();
+  planes_ = floats(3 * c.patch_size * c.patch_size, n_patches);
+  patches_ = floats(n_patches, c.patch_numbers());
+  x_ = floats(n, c.dim);
+  h_ = floats(n, c.dim);
+  q_ = floats(n, c.dim);
+  k_ = floats(n, c.dim);
+  v_ = floats(n, c.dim);
+  ff_ = floats(n, c.n_ff);
+  if (c.gated) gated_ = floats(n, c.n_ff);
+  scores_ = floats(compute.threads.count() * kPanelRows, n);
+  places_.lay_out(arena, n_patches, limits.side_max() / c.patch_size);
   if (!compute.kernels.wide.fast) return;
   const PanelForm& form = compute.kernels.wide.form;
-  const int n = c.n_patches(), head_dim = c.head_dim();
+  const int head_dim = c.head_dim();
   const auto bytes = [&](std::size_t n_bytes) { return arena.take_bytes("vision", n_bytes); };
   key_bytes_ = static_cast<std::size_t>(div_ceil(n, form.outs)) * form.strip_bytes(head_dim);
   value_bytes_ = static_cast<std::size_t>(div_ceil(head_dim, form.outs)) * form.strip_bytes(n);
@@ -39,30 +46,31 @@ void VisionEncoder::lay_out(Arena& arena, const Compute& compute) noexcept {
   row_bytes_ = align_up(row_bytes_, Arena::kAlignment);
   keys_ = bytes(static_cast<std::size_t>(c.n_heads) * key_bytes_);
   values_ = bytes(static_cast<std::size_t>(c.n_heads) * value_bytes_);
-  rows_ = bytes(static_cast<std::size_t>(compute.threads.count()) * row_bytes_);
+  packed_ = bytes(static_cast<std::size_t>(compute.threads.count()) * row_bytes_);
 }
 
 // The convolution's stride is its width, so it is a product: each patch becomes three planes of patch x
 // patch.
 void VisionEncoder::unfold() noexcept {
-  const VisionConfig& c = *config_;
-  const int side = c.image_size;
-  const int p = c.patch_size;
+  const PatchGrid grid = places_.grid();
+  const int p = config_->patch_size;
+  const std::ptrdiff_t width = std::ptrdiff_t{grid.columns} * p, height = std::ptrdiff_t{grid.rows} * p;
   float* out = patches_;
-  for (int py = 0; py < c.grid(); ++py)
-    for (int px = 0; px < c.grid(); ++px)
-      for (int channel = 0; channel < 3; ++channel)
-        for (int y = 0; y < p; ++y, out += p)
-          std::memcpy(out,
-                      planes_ + (static_cast<std::ptrdiff_t>(channel) * side + py * p + y) * side + px * p,
-                      static_cast<std::size_t>(p) * sizeof(float));
+  for (int index = 0; index < grid.n(); ++index) {
+    const int patch = places_.patch_at(index);
+    const int py = patch / grid.columns, px = patch % grid.columns;
+    for (int channel = 0; channel < 3; ++channel)
+      for (int y = 0; y < p; ++y, out += p)
+        std::memcpy(out, planes_ + (channel * height + py * p + y) * width + px * p,
+                    static_cast<std::size_t>(p) * sizeof(float));
+  }
 }
 
 // A head's keys and values as panels: what one row of queries is multiplied with, and then one row of weights.
 void VisionEncoder::pack_head(const PanelKernels& panels, int head) noexcept {
   const VisionConfig& c = *config_;
   const PanelForm& form = panels.form;
-  const int n = c.n_patches(), head_dim = c.head_dim(), column = head * head_dim;
+  const int n = n_rows_, head_dim = c.head_dim(), column = head * head_dim;
   std::byte* to = keys_ + static_cast<std::size_t>(head) * key_bytes_;
   for (int key = 0; key < n; key += form.outs)
     for (int i = 0; i < head_dim; i += form.depth) {
@@ -86,11 +94,11 @@ void VisionEncoder::attend_panels(const Kernels& kernels, int head, int first, i
                                   int thread) noexcept {
   const VisionConfig& c = *config_;
   const PanelKernels& panels = kernels.wide;
-  const int n = c.n_patches(), head_dim = c.head_dim();
+  const int n = n_rows_, head_dim = c.head_dim();
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
   const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(first) * c.dim + head * head_dim;
   float* scores = scores_ + static_cast<std::ptrdiff_t>(thread) * kPanelRows * n;
-  std::byte* packed = rows_ + static_cast<std::size_t>(thread) * row_bytes_;
+  std::byte* packed = packed_ + static_cast<std::size_t>(thread) * row_bytes_;
   PanelTask task;
   task.rows = packed;
   task.n_rows = rows;
@@ -117,28 +125,29 @@ void VisionEncoder::attend_panels(const Kernels& kernels, int head, int first, i
   panels.multiply(task);
 }
 
-// The same in floats, where integers are no faster.
-void VisionEncoder::attend_floats(const Kernels& kernels, int head, int first, int rows,
-                                  int thread) noexcept {
+// The same in floats, where integers are no faster, over the keys of some rows.
+void VisionEncoder::attend_floats(const Kernels& kernels, int head, int first, int rows, int keys_begin,
+                                  int keys_end, int thread) noexcept {
   const VisionConfig& c = *config_;
-  const int n = c.n_patches(), head_dim = c.head_dim(), column = head * head_dim;
+  const int n = keys_end - keys_begin, head_dim = c.head_dim(), column = head * head_dim;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
   const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(first) * c.dim + column;
   float* scores = scores_ + static_cast<std::ptrdiff_t>(thread) * kPanelRows * n;
-  kernels.attn_scores_f32(scores, n, q_ + at, c.dim, rows, k_ + column, c.dim, n, head_dim, scale);
+  kernels.attn_scores_f32(scores, n, q_ + at, c.dim, rows, row_at(k_, keys_begin) + column, c.dim, n,
+                          head_dim, scale);
   for (int row = 0; row < rows; ++row) {
     kernels.softmax(scores + static_cast<std::ptrdiff_t>(row) * n, n);
     std::memset(h_ + at + static_cast<std::ptrdiff_t>(row) * c.dim, 0,
                 static_cast<std::size_t>(head_dim) * sizeof(float));
   }
-  kernels.attn_mix_f32(h_ + at, c.dim, scores, n, rows, v_ + column, c.dim, n, head_dim);
+  kernels.attn_mix_f32(h_ + at, c.dim, scores, n, rows, row_at(v_, keys_begin) + column, c.dim, n, head_dim);
 }
 
 // No mask; one task per head and panel of queries.
 void VisionEncoder::attend(const Compute& compute, bool in_floats) noexcept {
   const VisionConfig& c = *config_;
   const Kernels& kernels = compute.kernels;
-  const int n = c.n_patches();
+  const int n = n_rows_;
   const int n_panels = div_ceil(n, kPanelRows);
   const bool in_panels = kernels.wide.fast && !in_floats;
   if (in_panels)
@@ -149,41 +158,114 @@ void VisionEncoder::attend(const Compute& compute, bool in_floats) noexcept {
     if (in_panels)
       attend_panels(kernels, head, first, rows, thread);
     else
-      attend_floats(kernels, head, first, rows, thread);
+      attend_floats(kernels, head, first, rows, 0, n, thread);
   });
 }
 
-const float* VisionEncoder::encode(const Compute& compute) noexcept {
+// Rows see those of their window; one task per head and window.
+void VisionEncoder::attend_windows(const Compute& compute) noexcept {
+  const int n_windows = places_.n_windows();
+  compute.threads.parallel_for(config_->n_heads * n_windows, [&](int task, int thread) {
+    const int begin = places_.window(task % n_windows), end = places_.window(task % n_windows + 1);
+    for (int first = begin; first < end; first += kPanelRows)
+      attend_floats(compute.kernels, task / n_windows, first, std::min(kPanelRows, end - first), begin, end,
+                    thread);
+  });
+}
+
+void VisionEncoder::norm(const Compute& compute, const NormView& w, float* out) noexcept {
+  const VisionConfig& c = *config_;
+  each_row(compute, n_rows_, [&](int row) {
+    if (c.norm == NormKind::rms)
+      compute.kernels.rms_norm(row_at(out, row), row_at(x_, row), w.weight, c.dim, c.eps);
+    else
+      compute.kernels.layer_norm(row_at(out, row), row_at(x_, row), w.weight, w.bias, c.dim, c.eps);
+  });
+}
+
+// Queries and keys by row and column of their patch.
+void VisionEncoder::turn(const Compute& compute) noexcept {
+  const int head_dim = config_->head_dim();
+  each_row(compute, n_rows_, [&](int row) {
+    float cos[limits::kHeadDimMax / 2], sin[limits::kHeadDimMax / 2];
+    places_.angles(places_.patch_at(row), cos, sin);
+    for (float* base : {q_, k_})
+      for (int head = 0; head < config_->n_heads; ++head) {
+        float* x = row_at(base, row) + head * head_dim;
+        compute.kernels.rope_halves(x, x, cos, sin, head_dim / 2);
+      }
+  });
+}
+
+// x += scale * (w in + bias), the scale where there is one.
+void VisionEncoder::branch(const Compute& compute, const float* in, const AffineView& w,
+                           const float* scale) noexcept {
+  if (scale == nullptr) return linear(compute, in, n_rows_, {{w.weight, w.bias, x_, true}});
+  linear(compute, in, n_rows_, {{w.weight, w.bias, q_}});
+  each_row(compute, n_rows_, [&](int row) {
+    float* x = row_at(x_, row);
+    const float* add = row_at(q_, row);
+    for (int i = 0; i < config_->dim; ++i) x[i] += scale[i] * add[i];
+  });
+}
+
+void VisionEncoder::feed_forward(const Compute& compute, const VisionLayer& w) noexcept {
+  const VisionConfig& c = *config_;
+  const auto ff_row = [&](float* base, int row) { return base + static_cast<std::ptrdiff_t>(row) * c.n_ff; };
+  if (c.gated) {
+    linear(compute, h_, n_rows_, {{w.gate.weight, w.gate.bias, ff_}, {w.up.weight, w.up.bias, gated_}});
+    each_row(compute, n_rows_,
+             [&](int row) { compute.kernels.silu_mul(ff_row(ff_, row), ff_row(gated_, row), c.n_ff); });
+  } else {
+    linear(compute, h_, n_rows_, {{w.up.weight, w.up.bias, ff_}});
+    each_row(compute, n_rows_,
+             [&](int row) { activate(compute.kernels, c.activation, ff_row(ff_, row), c.n_ff); });
+  }
+  branch(compute, ff_, w.down, w.ls2);
+}
+
+void VisionEncoder::begin(const Compute& compute, PatchGrid grid) noexcept {
   const VisionConfig& c = *config_;
   const Kernels& k = compute.kernels;
-  const int n = c.n_patches();
-  const auto row_of = [&](float* base, int row) { return base + static_cast<std::ptrdiff_t>(row) * c.dim; };
-  const auto norm = [&](const NormView& w) {
-    each_row(compute, n, [&](int row) {
-      k.layer_norm(row_of(h_, row), row_of(x_, row), w.weight, w.bias, c.dim, c.eps);
-    });
-  };
-
+  const int first = places_.first_row();
+  SHRIKE_CHECK(grid.n() > 0 && grid.n() + first <= n_rows_max_, grid.n(), n_rows_max_);
+  places_.set(grid);
+  n_rows_ = grid.n() + first;
   unfold();
-  for (int row = 0; row < n; ++row) matrix_row(k, weights_->position, row, row_of(x_, row));
-  linear(compute, patches_, n, {{weights_->patch.weight, weights_->patch.bias, x_, true}});
-  for (const VisionLayer& layer : weights_->layers) {
-    norm(layer.ln1);
-    linear(compute, h_, n,
-           {{layer.q.weight, layer.q.bias, q_},
-            {layer.k.weight, layer.k.bias, k_},
-            {layer.v.weight, layer.v.bias, v_}});
-    attend(compute, layer.q.weight.type == DType::f32);
-    linear(compute, h_, n, {{layer.o.weight, layer.o.bias, x_, true}});
-    norm(layer.ln2);
-    linear(compute, h_, n, {{layer.up.weight, layer.up.bias, ff_}});
-    each_row(compute, n, [&](int row) {
-      activate(k, c.activation, ff_ + static_cast<std::ptrdiff_t>(row) * c.n_ff, c.n_ff);
-    });
-    linear(compute, ff_, n, {{layer.down.weight, layer.down.bias, x_, true}});
+  for (int index = 0; index < grid.n() && c.places != PlaceTable::none; ++index)
+    places_.table_row(k, places_.patch_at(index), row_at(x_, first + index));
+  float* x = row_at(x_, first);
+  linear(compute, patches_, grid.n(),
+         {{weights_->patch.weight, weights_->patch.bias, x, c.places != PlaceTable::none}});
+  if (c.two_frames) linear(compute, patches_, grid.n(), {{weights_->second_frame, nullptr, x, true}});
+  if (c.class_token) {
+    matrix_row(k, weights_->position, 0, x_);
+    k.add(x_, weights_->class_token, c.dim);
   }
-  norm(weights_->post_ln);
-  return h_;
+  if (c.pre_norm) norm(compute, weights_->pre_ln, x_);
+  rows_ = x_;
+}
+
+void VisionEncoder::layer(const Compute& compute, int index) noexcept {
+  const VisionConfig& c = *config_;
+  const VisionLayer& w = weights_->layers[static_cast<std::size_t>(index)];
+  norm(compute, w.ln1, h_);
+  linear(compute, h_, n_rows_,
+         {{w.q.weight, w.q.bias, q_}, {w.k.weight, w.k.bias, k_}, {w.v.weight, w.v.bias, v_}});
+  if (c.rotary) turn(compute);
+  if (c.window > 0 && (index + 1) % c.window_free_every != 0)
+    attend_windows(compute);
+  else
+    attend(compute, w.q.weight.type == DType::f32);
+  branch(compute, h_, w.o, w.ls1);
+  norm(compute, w.ln2, h_);
+  feed_forward(compute, w);
+}
+
+void VisionEncoder::finish(const Compute& compute) noexcept {
+  if (!config_->post_norm) return;
+  norm(compute, weights_->post_ln, h_);
+  rows_ = h_;
 }
 
 }  // namespace shrike

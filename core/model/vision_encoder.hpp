@@ -3,50 +3,77 @@
 #include "core/arena.hpp"
 #include "core/model/config.hpp"
 #include "core/model/linear.hpp"
+#include "core/model/patch_places.hpp"
 #include "core/model/weights.hpp"
 
 namespace shrike {
 
-// Pixels of one tile to patch rows: SigLIP-style pre-norm ViT with learned positions, bidirectional
-// attention.
+// Pixels of one tile to patch rows: a pre-norm ViT with bidirectional attention. What differs from tower to
+// tower (norms, gates, biases, places, windows) is the config's.
 //
-// Shapes   planes [3][image_size][image_size] f32, normalised; the result [n_patches][dim], raster order
-// Memory   section "vision": six activation buffers; keys and values as panels where the kernels have them;
-//          for each thread one panel of queries; the pixels' own buffer
-// Numbers  with weights in f32 attention is all in floats, else its products are in integers of 13 bits
-// Source   SmolVLM / Idefics3 vision tower (SigLIP arXiv 2303.15343)
+// Shapes   planes [3][height][width] f32, normalised; rows [n_rows][dim], where a patch's row is row_of(y, x): in
+//          raster order, behind a class token where there is one, or window by window
+// Memory   section "vision": six activation buffers of the largest grid; keys and values as panels where the
+//          kernels have them; for each thread one panel of queries; the pixels' own buffer
+// Numbers  with weights in f32 attention is all in floats, else its products are in integers of 13 bits; within
+//          windows it is in floats
+// Source   SmolVLM / Idefics3 vision tower (SigLIP arXiv 2303.15343); CLIP arXiv 2103.00020; windows: Qwen2.5-VL
+//          arXiv 2502.13923
 class VisionEncoder {
  public:
   VisionEncoder() = default;
   VisionEncoder(const VisionConfig& config, const VisionWeights& weights)
-      : config_(&config), weights_(&weights) {}
+      : config_(&config), weights_(&weights), places_(config, weights) {}
 
-  void lay_out(Arena& arena, const Compute& compute) noexcept;
-  float* planes() noexcept { return planes_; }           // write pixels here ...
-  const float* encode(const Compute& compute) noexcept;  // ... and read the rows, valid until the next call
+  void lay_out(Arena& arena, const Compute& compute, const TileLimits& limits) noexcept;
+  float* planes() noexcept { return planes_; }  // write pixels here ...
+
+  // ... then patches, all layers one after the other, and the last norm.
+  void begin(const Compute& compute, PatchGrid grid) noexcept;
+  void layer(const Compute& compute, int index) noexcept;
+  void finish(const Compute& compute) noexcept;
+
+  // What the last step left, valid until the next.
+  const float* rows() const noexcept { return rows_; }
+  PatchGrid grid() const noexcept { return places_.grid(); }
+  int row_of(int y, int x) const noexcept { return places_.row_of(y, x); }
 
  private:
   void unfold() noexcept;
+  void norm(const Compute& compute, const NormView& w, float* out) noexcept;
+  void turn(const Compute& compute) noexcept;
+  void feed_forward(const Compute& compute, const VisionLayer& w) noexcept;
+  void branch(const Compute& compute, const float* in, const AffineView& w, const float* scale) noexcept;
   void attend(const Compute& compute, bool in_floats) noexcept;
+  void attend_windows(const Compute& compute) noexcept;
   void pack_head(const PanelKernels& panels, int head) noexcept;
   void attend_panels(const Kernels& kernels, int head, int first, int rows, int thread) noexcept;
-  void attend_floats(const Kernels& kernels, int head, int first, int rows, int thread) noexcept;
+  void attend_floats(const Kernels& kernels, int head, int first, int rows, int keys_begin, int keys_end,
+                     int thread) noexcept;
+  float* row_at(float* base, int row) const noexcept {
+    return base + static_cast<std::ptrdiff_t>(row) * config_->dim;
+  }
 
   const VisionConfig* config_ = nullptr;
   const VisionWeights* weights_ = nullptr;
-  float* planes_ = nullptr;   // [3][side][side]
+  PatchPlaces places_;
+  int n_rows_ = 0;  // of the present grid
+  int n_rows_max_ = 0;
+  const float* rows_ = nullptr;
+  float* planes_ = nullptr;   // [3][height][width]
   float* patches_ = nullptr;  // [n_patches][3 * patch * patch]
-  float* x_ = nullptr;        // [n_patches][dim], the residual stream
-  float* h_ = nullptr;        // [n_patches][dim], normed; then attention's output
-  float* q_ = nullptr;        // [n_patches][dim]
+  float* x_ = nullptr;        // [n_rows][dim], the residual stream
+  float* h_ = nullptr;        // [n_rows][dim], normed; then attention's output
+  float* q_ = nullptr;        // [n_rows][dim]; then what a branch adds, where it is scaled
   float* k_ = nullptr;
   float* v_ = nullptr;
-  float* ff_ = nullptr;      // [n_patches][n_ff]
-  float* scores_ = nullptr;  // [n_threads][kPanelRows][n_patches]
+  float* ff_ = nullptr;      // [n_rows][n_ff]
+  float* gated_ = nullptr;   // likewise
+  float* scores_ = nullptr;  // [n_threads][kPanelRows][n_rows]
   // Where attention goes over panels:
   std::byte* keys_ = nullptr;    // [n_heads][key_bytes]
   std::byte* values_ = nullptr;  // [n_heads][value_bytes]
-  std::byte* rows_ = nullptr;    // [n_threads][row_bytes]
+  std::byte* packed_ = nullptr;  // [n_threads][row_bytes]
   std::size_t key_bytes_ = 0, value_bytes_ = 0, row_bytes_ = 0;
 };
 

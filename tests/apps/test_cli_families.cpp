@@ -1,0 +1,63 @@
+// The verbs over the tiny pairs of each family, as people type them. What they answer is noise; that they do is not.
+#include "tests/apps/cli_test.hpp"
+
+namespace shrike {
+namespace {
+
+using namespace test;
+
+const std::string kFolder = SHRIKE_SOURCE_DIR "/tests/data/families/";
+constexpr const char* kFamilies[] = {"qwen2vl",     "qwen2.5vl", "qwen3vl", "internvl",
+                                     "internvl3.5", "lfm2",      "llava",   "gemma3"};
+
+Words pair(const std::string& family, Words words) {
+  words.insert(words.end(),
+               {"-m", kFolder + family + ".gguf", "--mmproj", kFolder + "mmproj-" + family + ".gguf"});
+  return words;
+}
+
+class FamilyVerbs : public CameraCliTest {};
+
+TEST_F(FamilyVerbs, info_says_that_both_files_run) {
+  for (const std::string family : kFamilies) {
+    SCOPED_TRACE(family);
+    const Finished f =
+        run_shrike({"info", "--json", kFolder + family + ".gguf", kFolder + "mmproj-" + family + ".gguf"});
+    EXPECT_EQ(f.code, 0) << f.err;
+    const std::vector<Json> files = json_lines(f.out);
+    ASSERT_EQ(files.size(), 2u);
+    for (const Json& file : files) EXPECT_TRUE(file["model"]["runs"].get<bool>()) << file["model"];
+    EXPECT_TRUE(files[0]["tokenizer"]["runs"].get<bool>()) << files[0]["tokenizer"];
+    EXPECT_GE(files[1]["model"]["tokens_per_image_max"], files[1]["model"]["tokens_per_image"]);
+  }
+}
+
+TEST_F(FamilyVerbs, plan_and_ask_about_a_picture_and_a_stream) {
+  const std::string wide = "P6\n96 20\n255\n" + std::string(std::size_t{3} * 96 * 20, 'x');
+  for (const std::string family : kFamilies) {
+    SCOPED_TRACE(family);
+    const Finished plan = run_shrike(pair(family, {"plan", "--json"}));
+    EXPECT_EQ(plan.code, 0) << plan.err;
+    const Finished picture =
+        run_shrike(pair(family, {"ask", "--json", "-n", "4", "-i", file("square.ppm", picture_bytes(0)), "-i",
+                                 file("wide.ppm", wide), "What is it?"}));
+    EXPECT_EQ(picture.code, 0) << picture.err;
+    ASSERT_EQ(json_lines(picture.out).size(), 1u);
+    EXPECT_EQ(json_lines(picture.out)[0]["frames"], 2);
+    const Finished stream = run_shrike(
+        pair(family, {"ask", "--json", "-n", "4", "-s", "synthetic:seed=7,frames=3,fps=1", "What is it?"}));
+    EXPECT_EQ(stream.code, 0) << stream.err;
+  }
+}
+
+TEST_F(FamilyVerbs, a_family_that_is_not_known_is_told_in_one_line) {
+  std::string text = bytes_of(kFolder + "internvl.gguf");
+  const std::size_t at = text.find("qwen2");  // the value of general.architecture
+  ASSERT_NE(at, text.npos);
+  text.replace(at, 5, "rwkv7");
+  expect_refused({"plan", "-m", file("other.gguf", text), "--mmproj", kFolder + "mmproj-internvl.gguf"}, 65,
+                 {"rwkv7", "architecture", "llama, qwen2, qwen2vl, qwen3, qwen3vl, lfm2"});
+}
+
+}  // namespace
+}  // namespace shrike
