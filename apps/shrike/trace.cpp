@@ -31,7 +31,7 @@ constexpr const char* kFooter = R"(Examples:
 
 Writes to the folder OUT
   tokens.npy     int32 [n]            every position of the prompt; -1-k for a position of tile k
-  pixels_k.npy   f32 [height, width, 3]  what preprocessing made of tile k; a picture is one or more tiles, the whole last
+  pixels_k.npy   f32 [height, width, 3]  what preprocessing made of tile k; a picture is one or more, the whole last
   embd_k.npy     f32 [rows, width]    image tokens of tile k
   logits.npy     f32 [1 or n, vocab]  of the last prompt position, or of all
   greedy.npy     int32 [steps]        greedy continuation

@@ -110,7 +110,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const int small_width = 1 + width % 97, small_height = 1 + height % 61;
   const TileGrid small = tiles_of(small_width, small_height, limits);
   expect_within(small, limits, c.patch_size);
-  if (limits.patches_max(c.patch_size) * c.patch_size * c.patch_size <= 512 * 512)
+  if (limits.patches_max(c.patch_size) * c.patch_size * c.patch_size <= 96 * 96)
     make(small_width, small_height, small, limits, c);
   return 0;
 }
