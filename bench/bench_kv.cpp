@@ -1,9 +1,11 @@
-// What the memory costs, on one thread and that thread's own time, for a decoder of the shape below:
+// What the memory costs, for a decoder of the shape below, on one thread and that thread's own time, but for row/:
 //
 //   frame/<policy>                      making room for one frame, as a share of all other work on the frame
 //   decode/<codec>/<policy>/<percent>   attention of one token over what is left of a long stream
+//   row/<way>/<threads>                 attention of one token over a long stream, by ranges or by kv heads
 //   evidence/<what>                     attention of a frame that shows so much of itself
 //   codec/<codec>/<isa>/<what>          rows of keys and values
+//   merge/<isa>/<what>                  keys as directions, and the nearest of them
 //
 // Every rate comes with the share of what this machine can do, measured in the same run.
 #include <benchmark/benchmark.h>
@@ -20,6 +22,7 @@
 #include "core/kv/attention.hpp"
 #include "core/kv/catalogue.hpp"
 #include "core/kv/memory.hpp"
+#include "platform/clock.hpp"
 #include "platform/kernels/q8.hpp"
 #include "platform/threads.hpp"
 
@@ -55,7 +58,8 @@ class Numbers {
 // A memory in an arena of its own, and a stream that feeds it.
 class World {
  public:
-  World(const Policy& policy, int n_tokens, Needs extra = 0) : policy(policy) {
+  World(const Policy& policy, int n_tokens, Needs extra = 0, int n_threads = 1)
+      : policy(policy), threads_(n_threads) {
     shape_.n_layers = kLayers;
     shape_.n_kv_heads = kKvHeads;
     shape_.head_dim = kHeadDim;
@@ -64,6 +68,7 @@ class World {
     shape_.n_ctx = kStream + 2 * kReserve;
     shape_.n_blocks = shape_.n_tables() * (div_ceil(n_tokens + kReserve, kBlockSlots) + 2);
     shape_.serve(policy);
+    shape_.n_fresh = Memory::fresh_blocks(shape_, kFrame);
     needs_ = (policy.needs | extra) & kNeedEvidence;
     lay_out(measure_);
     arena_ = Arena::reserve(measure_, {}).value();
@@ -79,7 +84,7 @@ class World {
     give(evidence.mass, need(Mark::mass), columns);
     give(evidence.window_text, kNeedWindow, columns);
     give(evidence.window_image, kNeedWindow, columns);
-    give(evidence.votes, kNeedWindow, columns);
+    give(evidence.votes, need(Mark::votes), columns);
     give(evidence.last, need(Mark::last), columns);
     give(evidence.query_sum, kNeedQueries, kHeads * kHeadDim);
     give(evidence.query_square, kNeedQueries, kHeads * kHeadDim);
@@ -114,6 +119,15 @@ class World {
     benchmark::DoNotOptimize(out_.data());
   }
 
+  // One row. An evidence that asks for nothing keeps it from going by ranges.
+  void attend_row(bool by_ranges) {
+    Evidence nothing;
+    for (int layer = 0; layer < kLayers; ++layer)
+      attention.attend(kernels, threads_, memory, layer, q_.data(), out_.data(), 1, classes_.data(),
+                       by_ranges ? nullptr : &nothing);
+    benchmark::DoNotOptimize(out_.data());
+  }
+
   // A stream of so many tokens, in frames.
   void feed(int n_tokens) {
     for (int frame = 0; n_tokens > 0; ++frame, n_tokens -= kFrame) {
@@ -134,13 +148,13 @@ class World {
   void lay_out(Arena& arena) {
     rope_.lay_out(arena, Memory::rope_positions(shape_.n_ctx), {kHeadDim, 1e5f}, kernels.rope_halves);
     memory.lay_out(arena, shape_, rope_, kernels);
-    attention.lay_out(arena, kernels, shape_, kGroup, kFrame, 1, needs_);
+    attention.lay_out(arena, kernels, shape_, kGroup, kFrame, threads_.count(), needs_);
   }
 
   Memory::Shape shape_;
   Needs needs_ = 0;
   RopeTable rope_;
-  Threads threads_{1};
+  Threads threads_;
   Numbers numbers_;
   std::vector<float> q_ = std::vector<float>(kFrame * kHeads * kHeadDim), out_ = q_;
   std::vector<Modality> classes_ = std::vector<Modality>(kFrame, Modality::image);
@@ -237,16 +251,46 @@ void decode(benchmark::State& state, const std::string& codec, const std::string
   }
   if (percent == 100) whole[codec] = seconds;
   const double slots = world.memory.n_live_mean() * kLayers * kKvHeads;
-  const double bytes = 2 * slots * static_cast<double>(world.memory.pool().row_bytes());
+  const PageFormat* page = world.memory.pool().codec().page;
+  const double row =
+      page == nullptr
+          ? 2.0 * static_cast<double>(world.memory.pool().row_bytes())
+          : static_cast<double>(page->key_bytes(kHeadDim) + page->value_bytes(kHeadDim)) / kBlockSlots;
+  const double bytes = slots * row;
   state.counters["slots"] = world.memory.n_live_mean();
   const Pool& pool = world.memory.pool();
-  const double in_blocks = static_cast<double>(pool.n_blocks() - pool.n_free()) * kBlockSlots;
+  const double in_blocks =
+      static_cast<double>(pool.n_blocks() - pool.n_free() - pool.n_free_pages()) * kBlockSlots;
   state.counters["fill%"] = 100 * slots / in_blocks;
   state.counters["us"] = 1e6 * seconds;
   state.counters["B/s"] = bytes / seconds;
   state.counters["share%"] = 100 * bytes / seconds / machine.bytes_per_s;
   if (whole.contains(codec)) state.counters["times"] = whole[codec] / seconds;
   if (whole.contains("f16")) state.counters["times_f16"] = whole["f16"] / seconds;
+}
+
+// The least time: of one thread its own, of more that on the wall, which says something where nothing else had the
+// processors.
+void one_row(benchmark::State& state, bool by_ranges, int n_threads) {
+  static std::map<int, std::unique_ptr<World>> worlds;
+  static std::map<int, double> by_heads;
+  std::unique_ptr<World>& world = worlds[n_threads];
+  if (!world) {
+    world = std::make_unique<World>(parse_policy("full").value(), kStream, 0, n_threads);
+    world->feed(kStream);
+  }
+  const auto now = [&] {
+    return n_threads == 1 ? thread_seconds() : static_cast<double>(monotonic_ns()) * 1e-9;
+  };
+  double seconds = 1e9;
+  for (auto _ : state) {
+    const double begin = now();
+    world->attend_row(by_ranges);
+    seconds = std::min(seconds, now() - begin);
+  }
+  if (!by_ranges) by_heads[n_threads] = seconds;
+  state.counters["us"] = 1e6 * seconds;
+  if (by_heads.contains(n_threads)) state.counters["times"] = by_heads[n_threads] / seconds;
 }
 
 void show(benchmark::State& state, Needs needs) {
@@ -298,7 +342,7 @@ void register_codec(const Codec& codec, const Kernels& k) {
   add("encode", static_cast<double>(bytes), each,
       [&codec, &k] { codec.encode(k, row.data(), numbers.data(), kHeadDim); });
   add("decode", static_cast<double>(bytes), each, [&codec, &k] {
-    codec.decode(k, out.data(), row.data(), kHeadDim);
+    codec.decode(k, out.data(), row.data(), 1, kHeadDim);
     benchmark::DoNotOptimize(out.data());
   });
   for (const int n_q : {1, 3}) {
@@ -311,6 +355,28 @@ void register_codec(const Codec& codec, const Kernels& k) {
       benchmark::DoNotOptimize(out.data());
     });
   }
+}
+
+// What leaves for a frame against what stays of a tenth of a long stream.
+void register_merge(const Kernels& k) {
+  constexpr int kKept = kStream / 10 - kFrame, kPairs = kHeadDim / 2;
+  static std::vector<float> numbers(kKept * kHeadDim), inverse(kKept, 0.001f);
+  static std::vector<std::int16_t> panel(static_cast<std::size_t>(align_up(kKept, kPanelKeys) * kHeadDim), 5);
+  static std::vector<std::int16_t> leaving(kFrame * kHeadDim, -3);
+  static std::vector<std::int32_t> best(kFrame);
+  Numbers().fill(numbers);
+  const std::string name = std::string("merge/") + isa_name(k.isa);
+  benchmark::RegisterBenchmark((name + "/direction_64").c_str(), [&k](benchmark::State& state) {
+    rows(state, 6.0 * kHeadDim, 2.0 * kHeadDim,
+         [&k] { benchmark::DoNotOptimize(k.direction(leaving.data(), numbers.data(), kHeadDim)); });
+  });
+  benchmark::RegisterBenchmark((name + "/nearest_72x747x64").c_str(), [&k](benchmark::State& state) {
+    const double products = 1.0 * kFrame * kKept * kHeadDim;
+    rows(state, 2.0 * kKept * kHeadDim, 2 * products, [&k] {
+      k.nearest(best.data(), leaving.data(), kFrame, panel.data(), inverse.data(), kKept, kPairs);
+      benchmark::DoNotOptimize(best.data());
+    });
+  });
 }
 
 void register_all(const std::vector<Kernels>& tables) {
@@ -328,6 +394,11 @@ void register_all(const std::vector<Kernels>& tables) {
         benchmark::RegisterBenchmark(("decode/" + name + "/" + by + "/" + std::to_string(percent)).c_str(),
                                      [=](benchmark::State& state) { decode(state, name, by, percent); });
       }
+  for (const int n_threads : {1, 2, 4})
+    for (const bool by_ranges : {false, true})
+      benchmark::RegisterBenchmark(
+          ((by_ranges ? "row/ranges/" : "row/heads/") + std::to_string(n_threads)).c_str(),
+          [=](benchmark::State& state) { one_row(state, by_ranges, n_threads); });
   const std::pair<const char*, Needs> shown[] = {{"none", 0},
                                                  {"mass", need(Mark::mass)},
                                                  {"entropy", kNeedEntropy},
@@ -339,7 +410,9 @@ void register_all(const std::vector<Kernels>& tables) {
     benchmark::RegisterBenchmark((std::string("evidence/") + name).c_str(),
                                  [n = needs](benchmark::State& state) { show(state, n); });
   for (const Codec* codec : codecs())
-    for (const Kernels& k : tables) register_codec(*codec, k);
+    for (const Kernels& k : tables)
+      if (codec->page == nullptr) register_codec(*codec, k);
+  for (const Kernels& k : tables) register_merge(k);
 }
 
 }  // namespace

@@ -41,8 +41,11 @@ struct Plan {
   int context_max = 0;              // positions in use
   int context_min = 0;              // the fewest that work: opening, one frame, one question and its answer
   std::size_t kv_budget_bytes = 0;  // as asked for
-  std::size_t kv_budget_min_bytes = 0;  // the smallest that works with these options
-  std::size_t memory_max_bytes = 0;     // the cap, 0: none
+  std::size_t kv_budget_min_bytes = 0;       // the smallest that works with these options
+  std::size_t kv_budget_sensible_bytes = 0;  // with room for some frames to forget wisely among: 16, or all
+                                             // that have positions
+  std::string_view kv_codec;                 // that keys and values are kept in
+  std::size_t memory_max_bytes = 0;          // the cap, 0: none
 
   bool kv_fits() const noexcept { return kv_budget_bytes >= kv_budget_min_bytes; }
   bool memory_fits() const noexcept { return memory_max_bytes == 0 || total_bytes() <= memory_max_bytes; }

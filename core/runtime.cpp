@@ -11,6 +11,7 @@ namespace shrike {
 namespace {
 
 constexpr std::size_t kKvBudgetDefault = 4u << 20;
+constexpr int kSensibleFrames = 16;
 constexpr int kChunkMin = 128;  // rows: with fewer, unpacking the weights is a good part of a product
 // What a process of ours holds beside its arena: libc, the directory of the model's keys and tensors, touched
 // stacks.
@@ -89,6 +90,7 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const SessionOptions& options) {
   SHRIKE_TRY_VOID(runtime->lay_out(measure));
   PageOptions pages;
   pages.lock = options.mlock;
+  pages.huge = true;  // blocks of keys and values lie far apart: each read of one would miss the TLB
   SHRIKE_TRY(runtime->arena_, Arena::reserve(measure, pages));
   SHRIKE_TRY_VOID(runtime->lay_out(runtime->arena_));
   runtime->arena_.seal();
@@ -121,16 +123,26 @@ Status Runtime::size_up() {
   shape_.serve(policy_);
   evidence_needs_ = policy_.needs & kv::kNeedEvidence;
   if (options_.evidence) evidence_needs_ |= kv::need(kv::Mark::mass) | kv::kNeedEntropy;
-  const std::size_t bytes = shape_.block_bytes();
+  shape_.n_fresh = kv::Memory::fresh_blocks(shape_, std::max(n_frame_, shape_.reserve));
+  const std::size_t bytes = shape_.block_bytes(), fresh = shape_.fresh_bytes();
+  plan_.kv_bytes_per_token = bytes / kv::kBlockSlots * static_cast<std::size_t>(shape_.n_tables());
   plan_.kv_budget_min_bytes =
-      static_cast<std::size_t>(kv::Memory::blocks_min(shape_, n_opening_, n_frame_)) * bytes;
+      static_cast<std::size_t>(kv::Memory::blocks_min(shape_, n_opening_, n_frame_)) * bytes + fresh;
+  plan_.kv_codec = shape_.codec_or_f16().name;
+  const int n_sensible = std::min(n_opening_ + kSensibleFrames * n_frame_, shape_.n_ctx - shape_.reserve);
+  plan_.kv_budget_sensible_bytes = std::max(
+      plan_.kv_budget_min_bytes,
+      static_cast<std::size_t>(kv::Memory::blocks_min(shape_, std::max(0, n_sensible), 0)) * bytes + fresh);
   plan_.kv_budget_bytes = options_.kv_budget_bytes > 0
                               ? options_.kv_budget_bytes
                               : std::max(kKvBudgetDefault, 2 * plan_.kv_budget_min_bytes);
+  if (options_.kv_kept_bytes > 0) SHRIKE_TRY_VOID(keep_at_most(options_.kv_kept_bytes));
   // More blocks than every table can use at all positions would lie idle.
   const std::size_t useful = static_cast<std::size_t>(shape_.n_tables()) *
                              static_cast<std::size_t>(div_ceil(shape_.n_ctx, kv::kBlockSlots) + 3);
-  shape_.n_blocks = static_cast<int>(std::min({plan_.kv_budget_bytes / bytes, useful, std::size_t{1} << 28}));
+  const std::size_t for_blocks =
+      plan_.kv_budget_bytes - std::min(plan_.kv_budget_bytes, shape_.fresh_bytes());
+  shape_.n_blocks = static_cast<int>(std::min({for_blocks / bytes, useful, std::size_t{1} << 28}));
   n_chunk_ = std::clamp(align_up(n_frame_, kv::kBlockSlots), kChunkMin, limits::kChunkMax);
   return ok();
 }
@@ -186,6 +198,20 @@ Status Runtime::size_up_tiles(int marks_max) {
 }
 
 TileGrid Runtime::tiles_for(int width, int height) const noexcept { return tiles_of(width, height, tiles_); }
+
+// The budget is what the stream may keep, and room for what comes next: a frame, or a turn that stays, and the
+// reserve behind it.
+Status Runtime::keep_at_most(std::size_t bytes) {
+  shape_.n_kept = static_cast<int>(
+      std::min<std::size_t>(bytes / plan_.kv_bytes_per_token, static_cast<std::size_t>(shape_.n_ctx)));
+  if (shape_.n_kept <= n_opening_)
+    return Error{Code::does_not_fit, "the opening words and one token more need more", "--kv-budget",
+                 static_cast<std::int64_t>(bytes),
+                 static_cast<std::int64_t>(plan_.kv_bytes_per_token) * (n_opening_ + 1)};
+  const int n_blocks = kv::Memory::blocks_min(shape_, shape_.n_kept, std::max(n_frame_, shape_.reserve));
+  plan_.kv_budget_bytes = static_cast<std::size_t>(n_blocks) * shape_.block_bytes() + shape_.fresh_bytes();
+  return ok();
+}
 
 // Runs twice, measuring and taking; see Arena.
 Status Runtime::lay_out(Arena& arena) {
@@ -246,7 +272,7 @@ void Runtime::lay_out_evidence(Arena& arena) {
     shown.mass = floats(kv::need(kv::Mark::mass), columns);
     shown.window_text = floats(kv::kNeedWindow, columns);
     shown.window_image = floats(kv::kNeedWindow, columns);
-    shown.votes = floats(kv::kNeedWindow, columns);
+    shown.votes = floats(kv::need(kv::Mark::votes), columns);
     shown.last = floats(kv::need(kv::Mark::last), columns);
     shown.query_sum = floats(kv::kNeedQueries, queries);
     shown.query_square = floats(kv::kNeedQueries, queries);
@@ -338,7 +364,8 @@ void Runtime::make_plan(const Arena& measured) {
   const auto n = [](auto value) { return std::to_string(value); };
   const auto from = [&](std::string_view section) -> std::string {
     if (section == "kv pool")
-      return n(shape_.n_blocks) + " blocks of 16 tokens x (keys + values [" + n(c.head_dim) + "] " +
+      return n(shape_.n_blocks) + (shape_.n_fresh > 0 ? " pages and " + n(shape_.n_fresh) + " fresh" : "") +
+             " blocks of 16 tokens x (keys + values [" + n(c.head_dim) + "] " +
              std::string(shape_.codec_or_f16().name) + " + facts" +
              (kv::n_marks(shape_.needs) > 0 ? " + " + n(kv::n_marks(shape_.needs)) + " marks"
                                             : std::string()) +
@@ -378,8 +405,6 @@ void Runtime::make_plan(const Arena& measured) {
   plan_.rows.push_back(
       {"weights", "mapped from the files, read-only", model_->mapped_bytes(), PlanRow::Kind::mapped});
 
-  plan_.kv_bytes_per_token =
-      shape_.block_bytes() / kv::kBlockSlots * static_cast<std::size_t>(shape_.n_tables());
   plan_.stream_tokens_max = kv::Memory::stream_tokens_max(shape_);
   plan_.stream_frames_max = plan_.tokens_per_frame > 0
                                 ? std::max(0, plan_.stream_tokens_max - n_opening_) / plan_.tokens_per_frame

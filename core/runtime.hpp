@@ -25,6 +25,8 @@ struct SessionOptions {
   std::string mmproj_path;  // vision tower and projector, GGUF; a session that sees needs it
   std::size_t kv_budget_bytes =
       0;  // all KV memory there will ever be; 0: 4 MiB, or more where that is too small
+  std::size_t kv_kept_bytes = 0;  // or: what the stream may keep when room is made, in slots; the budget is
+                                  // then that and working room: a frame, asking, rounding to blocks
   std::string kv_policy = "recent";  // a name from kv::named_policies(), or a composition by hand
   std::string standing_question;     // what policies with observe=question look with; empty: as observe=proxy
   int n_threads = 0;                 // 0: one per processor
@@ -151,6 +153,7 @@ class Runtime {
   [[nodiscard]] Status size_up_tiles(int marks_max);
   Prompt::Options prompt_options() const noexcept;
   void copy_image_row(const float* from, int r) noexcept;
+  [[nodiscard]] Status keep_at_most(std::size_t bytes);
   void make_plan(const Arena& measured);
   void lay_out_evidence(Arena& arena);
 

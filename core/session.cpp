@@ -82,9 +82,17 @@ void Session::observe() noexcept {
 
 // Looks, when making room for n_tokens would need it. True: the prompt buffer holds other words now.
 bool Session::observe_for(int n_tokens) noexcept {
-  if (runtime_->policy().observe == kv::Observe::frame || runtime_->memory().has_room(n_tokens)) return false;
+  if (runtime_->policy().observe == kv::Observe::frame || !runtime_->memory().must_compress(n_tokens))
+    return false;
   observe();
   return true;
+}
+
+void Session::settle() noexcept {
+  begin();
+  if (!runtime_->memory().must_compress(0)) return;
+  observe_for(0);
+  make_room(0);
 }
 
 std::span<const float> Session::encode(int tile, TileGrid grid) noexcept {
@@ -103,7 +111,8 @@ SeeResult Session::see(double seconds) noexcept {
   return result;
 }
 
-SeeResult Session::see(std::span<const float> image_tokens, double seconds, TileGrid grid) noexcept {
+SeeResult Session::see(std::span<const float> image_tokens, double seconds, TileGrid grid,
+                       int worth) noexcept {
   SeeResult result;
   const Runtime& r = *runtime_;
   const int n_numbers = r.tiles().tokens_of(grid) * r.row_numbers();
@@ -116,6 +125,9 @@ SeeResult Session::see(std::span<const float> image_tokens, double seconds, Tile
   };
   int n_tokens = write();
   if (observe_for(n_tokens)) n_tokens = write();
+  const int flags = std::clamp(worth, 0, kv::kWorthMax) << kv::kWorthShift;
+  for (PromptToken& token : runtime_->prompt_buffer().first(static_cast<std::size_t>(n_tokens)))
+    token.facts.flags |= static_cast<std::uint8_t>(flags);
   const kv::Room room = append(n_tokens, image_tokens.data());
   result.prefill_ns = monotonic_ns() - start;
   ++stats_.n_frames_seen;
@@ -241,7 +253,7 @@ SessionStats Session::stats() const noexcept {
   stats.frames_held = n_frames_;
   stats.oldest_frame_seconds = n_frames_ > 0 ? frames_[0].seconds : 0.0;
   stats.blocks_max = memory.pool().n_blocks();
-  stats.blocks_used = stats.blocks_max - memory.pool().n_free();
+  stats.blocks_used = stats.blocks_max - memory.pool().n_free() - memory.pool().n_free_pages();
   return stats;
 }
 

@@ -98,11 +98,16 @@ class Session {
   // up to this one: [.. tile][n_image_tokens][row_numbers], valid until the next picture.
   TileGrid tiles_for(int width, int height) const noexcept { return runtime_->tiles_for(width, height); }
   std::span<const float> encode(int tile = 0, TileGrid grid = {}) noexcept;
-  SeeResult see(std::span<const float> image_tokens, double seconds, TileGrid grid = {}) noexcept;
+  // worth: what the caller knows of it, 0 to kv::kWorthMax, for policies that ask (score=told).
+  SeeResult see(std::span<const float> image_tokens, double seconds, TileGrid grid = {},
+                int worth = 0) noexcept;
   // Answers from memory, then rolls back to it: afterwards the session is bit for bit what it was. A turn
   // that is to be kept gets its room first, as a frame does; the room that is kept for asking stays.
   AskResult ask(std::string_view question, AnswerCallback callback, void* context,
                 Turn turn = Turn::forgotten) noexcept;
+  // Compresses now what the next frame would have to: what is asked then is answered from no more than the
+  // stream may keep. Nothing happens where it holds no more.
+  void settle() noexcept;
   // Forgets everything, keeps the plan.
   void reset() noexcept;
 

@@ -8,14 +8,15 @@
 # fused is written as fma, so that every compiler gives the same bits.
 set(SHRIKE_FLAGS_scalar "")
 set(SHRIKE_FLAGS_avx2 -mavx2 -mfma -mf16c)
-set(SHRIKE_FLAGS_avx512 ${SHRIKE_FLAGS_avx2} -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx512vnni)
+set(SHRIKE_FLAGS_avx512 ${SHRIKE_FLAGS_avx2} -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx512vnni
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # of its own header's registers that may be anything
 set(SHRIKE_FLAGS_neon "")
 set(SHRIKE_FLAGS_neon_dotprod -march=armv8.2-a+dotprod)
 
 # The families that a set improves; the others are its parent's.
-set(SHRIKE_FAMILIES_avx2 norm act rope convert dot quants attention rows image peak panel)
+set(SHRIKE_FAMILIES_avx2 norm act rope convert dot quants attention rows merge image peak panel)
 set(SHRIKE_FAMILIES_avx512 peak panel)
-set(SHRIKE_FAMILIES_neon norm act rope convert dot quants attention rows image peak)
+set(SHRIKE_FAMILIES_neon norm act rope convert dot quants attention rows merge image peak)
 set(SHRIKE_FAMILIES_neon_dotprod quants)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

@@ -13,9 +13,13 @@ namespace {
 
 constexpr const char* kFooter = R"(
 Streams are drawn from their seeds; questions are asked when a stream is over. The policy `full`, without a
-budget, is always measured too, and the others are compared with it. A budget counts everything: the memory of
-the stream, and the room that is kept free for a question and its answer. Times are those of streams side by
-side; -t 1 for undisturbed ones.
+budget, is always measured too, and the others are compared with it. A budget in percent is of what `full` keeps
+of the same stream, and caps what is kept of it when room is made, facts and all, in the bytes of the policy's
+codec; room for a frame, for a question and its answer, and what rounding to blocks takes is told beside it. A
+budget in bytes counts everything. Times are those of streams side by side; -t 1 for undisturbed ones.
+
+`oracle` is no policy but what one could reach: it knows the questions of a stream before its first frame, and
+keeps the whole frames that they are about.
 
 Examples:
   shrike eval --streams 10                                     all policies, a quick look
@@ -49,7 +53,7 @@ Run add_eval(CLI::App& app) {
   auto a = std::make_shared<EvalArguments>();
   app.footer(kFooter);
   app.add_option("--policies", a->policies,
-                 "all, or names: recent,full; behind a semicolon a composition by hand")
+                 "all, or names: recent,oracle; behind a semicolon a composition by hand")
       ->capture_default_str();
   app.add_option("--budgets", a->budgets,
                  "Percent of the KV that a whole stream takes, or sizes: 50,10,512KiB")

@@ -59,6 +59,7 @@ Json cell_json(const EvalCell& cell, const EvalReport& report) {
   return {{"policy", cell.policy},
           {"budget", cell.budget},
           {"mode", word(cell.mode)},
+          {"is_oracle", cell.is_oracle},
           {"streams", cell.n_streams},
           {"frames", report.n_frames},
           {"questions", cell.all.cell.n},
@@ -69,7 +70,9 @@ Json cell_json(const EvalCell& cell, const EvalReport& report) {
           {"p_equal", cell.p_equal},
           {"budget_bytes", cell.budget_bytes},
           {"needed_bytes", cell.too_small_for},
+          {"kept_bytes", cell.kept_bytes},
           {"kv_bytes", cell.kv_bytes},
+          {"pool_bytes", cell.pool_bytes},
           {"full_kv_bytes", cell.full_kv_bytes},
           {"frame_ms", cell.frame_ms},
           {"token_ms", cell.token_ms}};
@@ -104,11 +107,13 @@ Json report_json(const EvalReport& report) {
 
 std::string report_csv(const EvalReport& report) {
   std::string csv =
-      "policy,budget,mode,group,name,questions,right,accuracy,low,high,full_accuracy,budget_bytes,kv_bytes,"
+      "policy,budget,mode,group,name,questions,right,accuracy,low,high,full_accuracy,budget_bytes,kept_bytes,"
+      "kv_bytes,pool_bytes,"
       "full_kv_bytes,frame_ms,token_ms\n";
   for (const EvalCell& cell : report.cells) {
     const std::string head = csv_field(cell.policy) + ',' + cell.budget + ',' + word(cell.mode) + ',';
-    const std::string tail = std::to_string(cell.budget_bytes) + ',' + std::to_string(cell.kv_bytes) + ',' +
+    const std::string tail = std::to_string(cell.budget_bytes) + ',' + std::to_string(cell.kept_bytes) + ',' +
+                             std::to_string(cell.kv_bytes) + ',' + std::to_string(cell.pool_bytes) + ',' +
                              std::to_string(cell.full_kv_bytes) + ',' + number(cell.frame_ms) + ',' +
                              number(cell.token_ms) + '\n';
     for_groups(cell, [&](const std::string& group, const std::string& name, const EvalGroup& what) {

@@ -43,8 +43,10 @@ std::string in_words(const std::string& budget) {
   return budget.ends_with('%') ? "at " + budget + " of the full KV" : "in " + budget + " of KV";
 }
 
+// A size caps more than what is kept.
 double share_of_full(const EvalCell& cell) {
-  return 100 * static_cast<double>(cell.budget_bytes) /
+  const std::int64_t bytes = cell.budget.ends_with('%') ? cell.budget_bytes : cell.kept_bytes;
+  return 100 * static_cast<double>(bytes) /
          static_cast<double>(std::max<std::int64_t>(cell.full_kv_bytes, 1));
 }
 

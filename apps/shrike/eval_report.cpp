@@ -21,19 +21,22 @@ class Gathering {
     cell_.budget = track.text();
     cell_.mode = mode;
     cell_.is_full = !track.budget;
+    cell_.is_oracle = track.is_oracle;
   }
 
   void add(const EvalStream& stream, const EvalWatched& watched, const EvalWatched& full, std::size_t mode) {
     if (!full.done || full.asked.size() <= mode) return;
-    cell_.full_kv_bytes = std::max(cell_.full_kv_bytes, full.kv_bytes);
-    cell_.budget_bytes = std::max(cell_.budget_bytes, cell_.is_full ? full.kv_bytes : watched.budget_bytes);
-    note_too_small(watched.too_small_for, full.kv_bytes);
+    cell_.full_kv_bytes = std::max(cell_.full_kv_bytes, full.kept_bytes);
+    cell_.budget_bytes = std::max(cell_.budget_bytes, cell_.is_full ? full.kept_bytes : watched.budget_bytes);
+    note_too_small(watched.too_small_for, full.kept_bytes);
     if (!watched.done || watched.asked.size() <= mode) return;
     const EvalAsked& asked = watched.asked[mode];
-    note_too_small(asked.too_small_for, full.kv_bytes);
+    note_too_small(asked.too_small_for, full.kept_bytes);
     if (asked.answers.empty()) return;
     ++cell_.n_streams;
-    cell_.kv_bytes = std::max({cell_.kv_bytes, watched.kv_bytes, asked.kv_bytes});
+    cell_.kept_bytes = std::max(cell_.kept_bytes, watched.kept_bytes);
+    cell_.kv_bytes = std::max(cell_.kv_bytes, watched.kv_bytes);
+    cell_.pool_bytes = std::max(cell_.pool_bytes, watched.pool_bytes);
     note_times(watched, asked);
     cell_.live.resize(watched.live.size());
     for (std::size_t i = 0; i < watched.live.size(); ++i) cell_.live[i] += watched.live[i];

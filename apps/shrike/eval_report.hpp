@@ -38,6 +38,7 @@ struct EvalCell {
   std::string policy, budget;  // "recent", "10%"
   EvalMode mode = EvalMode::multi_request;
   bool is_full = false;
+  bool is_oracle = false;  // no policy: it knew the questions
   int n_streams = 0;
   std::int64_t too_small_for = 0;  // bytes that the largest of too small budgets should have had; 0: none was
   double needed_percent = 0;       // the same as share of the full KV
@@ -49,8 +50,10 @@ struct EvalCell {
   double p_equal = 1;  // how probable so unequal numbers are, were the two equally good
 
   std::int64_t budget_bytes = 0;   // the largest of any stream, as all of these
-  std::int64_t kv_bytes = 0;       // in use at most, turns that are kept included
-  std::int64_t full_kv_bytes = 0;  // of the stream alone
+  std::int64_t kept_bytes = 0;     // of slots at the end of the stream, before anything is asked
+  std::int64_t kv_bytes = 0;       // of the blocks that these lie in
+  std::int64_t pool_bytes = 0;     // of all blocks, those of the working room included
+  std::int64_t full_kv_bytes = 0;  // that `full` keeps: what a share is of
   double frame_ms = 0;  // decoder and making room, encoding left out: mean of a stream, median of streams
   double token_ms = 0;  // median of answers
   std::vector<double> live;  // [n_layers][n_kv_heads] slots at the end, mean of streams

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <numeric>
 #include <thread>
 
+#include "apps/shrike/eval_oracle.hpp"
 #include "apps/shrike/signals.hpp"
 #include "platform/clock.hpp"
 #include "platform/cpu.hpp"
@@ -15,17 +17,24 @@ namespace {
 
 constexpr auto kTellEvery = std::chrono::milliseconds(250);
 
-std::int64_t kv_bytes(const Session& session) {
-  const std::size_t block = session.runtime().memory().shape().block_bytes();
-  return static_cast<std::int64_t>(block) * session.stats().blocks_used;
-}
-
 std::vector<int> live_slots(const kv::Memory& memory) {
   std::vector<int> live;
   for (int layer = 0; layer < memory.shape().n_layers; ++layer)
     for (int kv_head = 0; kv_head < memory.shape().n_kv_heads; ++kv_head)
       live.push_back(memory.n_live(layer, kv_head));
   return live;
+}
+
+// What is remembered at the end of a stream, and where it lies.
+void measure(const Session& session, EvalWatched& out) {
+  const kv::Memory& memory = session.runtime().memory();
+  const kv::Memory::Shape& shape = memory.shape();
+  const auto block = static_cast<std::int64_t>(shape.block_bytes());
+  out.live = live_slots(memory);
+  out.kept_bytes =
+      std::accumulate(out.live.begin(), out.live.end(), std::int64_t{0}) * block / kv::kBlockSlots;
+  out.kv_bytes = static_cast<std::int64_t>(memory.pool().bytes_used());
+  out.pool_bytes = block * shape.n_blocks + static_cast<std::int64_t>(shape.fresh_bytes());
 }
 
 // The budget with which the longest turn can be kept, whatever has to leave for it.
@@ -35,7 +44,8 @@ std::int64_t turn_budget(const Session& session) {
   std::vector<PromptToken> words(Prompt::kFrameBytesMax + Prompt::kQuestionBytesMax);
   const int n_opening = r.prompt().opening(words);
   const int n_blocks = kv::Memory::blocks_min(shape, n_opening, r.plan().ask_tokens_max);
-  return n_blocks * static_cast<std::int64_t>(shape.block_bytes());
+  return n_blocks * static_cast<std::int64_t>(shape.block_bytes()) +
+         static_cast<std::int64_t>(shape.fresh_bytes());
 }
 
 // One stream after another, with an encoder of its own and one session at a time.
@@ -61,21 +71,24 @@ class Worker {
     if (!encoder_->encode(o_.streams[s], encoded)) return ok();
     for (std::size_t t = 0; t < o_.tracks.size() && !stop_asked(); ++t) {
       const EvalTrack& track = o_.tracks[t];
-      watched[t].budget_bytes = track.budget ? track.budget->of(watched[0].kv_bytes)
+      watched[t].budget_bytes = track.budget ? track.budget->of(watched[0].kept_bytes)
                                              : static_cast<std::int64_t>(o_.full_budget_bytes);
-      SHRIKE_TRY_VOID(watch(o_.streams[s], encoded, track.policy, watched[t]));
+      SHRIKE_TRY_VOID(watch(o_.streams[s], encoded, track, watched[t]));
       n_done_ += 1;
     }
     return ok();
   }
 
  private:
-  Status watch(const EvalStream& stream, const EncodedStream& encoded, const std::string& policy,
+  Status watch(const EvalStream& stream, const EncodedStream& encoded, const EvalTrack& track,
                EvalWatched& out) {
     SessionOptions options = o_.session;
     options.n_threads = n_threads_;
-    options.kv_policy = policy;
-    options.kv_budget_bytes = static_cast<std::size_t>(std::max<std::int64_t>(out.budget_bytes, 1));
+    options.kv_policy = track.is_oracle ? kOraclePolicy : track.policy;
+    const std::vector<int> worths = track.is_oracle ? frame_worths(stream) : std::vector<int>();
+    const bool is_share = track.budget && track.budget->percent > 0;
+    (is_share ? options.kv_kept_bytes : options.kv_budget_bytes) =
+        static_cast<std::size_t>(std::max<std::int64_t>(out.budget_bytes, 1));
     Result<std::unique_ptr<Session>> opened = Session::open(options);
     if (!opened && opened.error().subject == "--kv-budget" && opened.error().code == Code::does_not_fit) {
       out.too_small_for = opened.error().allowed;
@@ -84,15 +97,20 @@ class Worker {
     SHRIKE_TRY(const std::unique_ptr<Session> session, std::move(opened));
     for (std::size_t k = 0; k < encoded.seconds.size(); ++k) {
       if (stop_asked()) return ok();
-      const SeeResult seen = session->see(encoded.frame(k), encoded.seconds[k]);
+      const SeeResult seen =
+          session->see(encoded.frame(k), encoded.seconds[k], {}, worths.empty() ? 0 : worths[k]);
+      if (seen.status == See::memory_full && track.budget) {  // it keeps everything
+        out.too_small_for = static_cast<std::int64_t>(o_.full_budget_bytes);
+        return ok();
+      }
       if (seen.status == See::memory_full)
         return Error{Code::does_not_fit, "are more than the model has positions for", "--frames",
                      static_cast<std::int64_t>(encoded.seconds.size()), static_cast<std::int64_t>(k)};
       out.see_ns.push_back(seen.prefill_ns);
-      out.kv_bytes = std::max(out.kv_bytes, kv_bytes(*session));
     }
+    session->settle();
+    measure(*session, out);
     out.done = true;
-    out.live = live_slots(session->runtime().memory());
     for (const EvalMode mode : o_.modes) out.asked.push_back(ask(*session, stream, mode));
     return ok();
   }
@@ -100,7 +118,6 @@ class Worker {
   // What is rolled back leaves nothing behind, so the modes that roll back come first.
   static EvalAsked ask(Session& session, const EvalStream& stream, EvalMode mode) {
     EvalAsked asked;
-    asked.kv_bytes = kv_bytes(session);
     for (const synthetic::Question& question : stream.questions) {
       if (stop_asked()) break;
       EvalAnswer answer;
@@ -119,7 +136,6 @@ class Worker {
       answer.right = is_right(answer.text, question.answer);
       answer.ns_per_token = result.decode_ns / std::max(result.answer_tokens, 1);
       asked.answers.push_back(std::move(answer));
-      asked.kv_bytes = std::max(asked.kv_bytes, kv_bytes(session));
     }
     return asked;
   }

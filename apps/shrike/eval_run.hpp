@@ -22,6 +22,7 @@ enum class EvalMode : std::uint8_t {
 struct EvalTrack {
   std::string policy;
   std::optional<EvalBudget> budget;
+  bool is_oracle = false;  // its policy is told the worth of frames, see eval_oracle.hpp
 
   std::string text() const { return budget ? budget->text : "100%"; }  // of the budget
 };
@@ -45,14 +46,15 @@ struct EvalAnswer {
 };
 struct EvalAsked {
   std::vector<EvalAnswer> answers;  // as the questions of the stream, or the first ones of them
-  std::int64_t kv_bytes = 0;        // in use at most, as the pool counts
   std::int64_t too_small_for = 0;   // the budget that a turn needs; 0: there was room
 };
 struct EvalWatched {
-  bool done = false;               // to the end of the stream
-  std::int64_t too_small_for = 0;  // the budget that is needed; 0: it was enough
-  std::int64_t budget_bytes = 0;
-  std::int64_t kv_bytes = 0;         // in use at most, as the pool counts
+  bool done = false;                 // to the end of the stream
+  std::int64_t too_small_for = 0;    // the budget that is needed; 0: it was enough
+  std::int64_t budget_bytes = 0;     // of a share: what the stream may keep; of a size: all there is
+  std::int64_t kept_bytes = 0;       // of slots at the end of the stream, before anything is asked
+  std::int64_t kv_bytes = 0;         // of the blocks that these lie in, as the pool counts
+  std::int64_t pool_bytes = 0;       // of all blocks planned: working room included
   std::vector<std::int64_t> see_ns;  // per frame, encoding left out
   std::vector<int> live;             // [n_layers][n_kv_heads] slots at the end of the stream
   std::vector<EvalAsked> asked;      // per mode

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "apps/shrike/eval_oracle.hpp"
 #include "core/limits.hpp"
 #include "platform/cpu.hpp"
 
@@ -38,7 +39,8 @@ Result<std::vector<EvalMode>> parse_modes(const std::string& text) {
 std::vector<std::string> split_policies(const std::string& list) {
   std::vector<std::string> policies;
   if (list == "all") {
-    for (const kv::PolicyRow& row : kv::named_policies()) policies.emplace_back(row.name);
+    for (const kv::PolicyRow& row : kv::named_policies())
+      policies.emplace_back(row.name == kOraclePolicy ? kOracle : row.name);
     return policies;
   }
   for (const std::string& part : split_at(list, ';')) {
@@ -56,7 +58,7 @@ Result<std::vector<std::string>> parse_policies(const std::string& list) {
   std::vector<std::string> policies = split_policies(list);
   std::erase(policies, "full");  // is always there
   for (auto policy = policies.begin(); policy != policies.end(); ++policy) {
-    SHRIKE_TRY_VOID(kv::parse_policy(*policy));
+    if (*policy != kOracle) SHRIKE_TRY_VOID(kv::parse_policy(*policy));
     if (std::find(policies.begin(), policy, *policy) != policy)
       return Error{Code::usage, "was given twice", "--policies " + *policy};
   }
@@ -65,9 +67,9 @@ Result<std::vector<std::string>> parse_policies(const std::string& list) {
 
 std::vector<EvalTrack> make_tracks(const std::vector<std::string>& policies,
                                    const std::vector<EvalBudget>& budgets) {
-  std::vector<EvalTrack> tracks = {{"full", std::nullopt}};
+  std::vector<EvalTrack> tracks = {{"full", std::nullopt, false}};
   for (const std::string& policy : policies)
-    for (const EvalBudget& budget : budgets) tracks.push_back({policy, budget});
+    for (const EvalBudget& budget : budgets) tracks.push_back({policy, budget, policy == kOracle});
   return tracks;
 }
 

@@ -90,17 +90,30 @@ class Table {
 
   void overview(EvalMode mode) {
     begin_header();
-    std::fprintf(to_, "  %9s  %7s  %7s  %6s  %8s  %8s  %8s%s\n", "KV at most", "right %", "95 %", "old %",
-                 "p (full)", "ms/frame", "ms/token", ink_.off);
+    std::fprintf(to_, "  %10s  %10s  %10s  %7s  %7s  %6s  %8s  %8s  %8s%s\n", "kept", "in blocks", "and room",
+                 "right %", "95 %", "old %", "p (full)", "ms/frame", "ms/token", ink_.off);
     lines(mode, true, [&](const EvalCell& cell) {
-      std::fprintf(to_, "  %10s  %s%7s%s  %7s  %6s  %8s  %8.2f  %8.2f", bytes_text(cell.kv_bytes).c_str(),
-                   ink_.bold, percent(cell.all.cell.share()).c_str(), ink_.off,
+      std::fprintf(to_, "  %10s  %10s  %10s  %s%7s%s  %7s  %6s  %8s  %8.2f  %8.2f",
+                   bytes_text(cell.kept_bytes).c_str(), bytes_text(cell.kv_bytes).c_str(),
+                   bytes_text(cell.pool_bytes - cell.kv_bytes).c_str(), ink_.bold,
+                   percent(cell.all.cell.share()).c_str(), ink_.off,
                    interval_text(cell.all.cell.interval()).c_str(),
                    cell.old.cell.n > 0 ? percent(cell.old.cell.share()).c_str() : "-", p_text(cell).c_str(),
                    cell.frame_ms, cell.token_ms);
       if (cell.n_streams < report_.n_streams)
         std::fprintf(to_, "  %s%d streams only%s", ink_.dim, cell.n_streams, ink_.off);
     });
+    std::fprintf(
+        to_,
+        "%s  kept: slots, when all is seen and nothing asked yet; in blocks: what these take of the pool; "
+        "and room: the rest of it, for a frame, a question and its answer%s\n",
+        ink_.dim, ink_.off);
+    if (std::any_of(report_.cells.begin(), report_.cells.end(),
+                    [](const EvalCell& c) { return c.is_oracle; }))
+      std::fprintf(to_,
+                   "%s  oracle: no method; it knew the questions before the first frame, and kept the frames "
+                   "that they are about%s\n",
+                   ink_.dim, ink_.off);
     std::fprintf(to_,
                  "%s  old: last in view in the older half of the stream; p: how probable it is that chance "
                  "alone parts it so far from full%s\n",

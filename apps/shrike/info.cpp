@@ -9,10 +9,12 @@
 #include "apps/shrike/units.hpp"
 #include "core/arena.hpp"
 #include "core/gguf/reader.hpp"
+#include "core/kv/codec.hpp"
 #include "core/model/chat_format.hpp"
 #include "core/model/config.hpp"
 #include "core/model/prompt.hpp"
 #include "core/model/tiles.hpp"
+#include "core/session.hpp"
 
 namespace shrike::cli {
 namespace {
@@ -98,7 +100,10 @@ Json meaning(const gguf::File& file) {
   }
   const Result<TextConfig> c = read_text_config(file);
   if (!c) return {{"runs", false}, {"why", error_text(c.error())}};
-  const std::size_t block = kv::block_bytes(static_cast<std::size_t>(c->head_dim) * sizeof(f16), 0);
+  Json per_token;
+  for (const kv::Codec* codec : kv::codecs())
+    per_token[std::string(codec->name)] = kv::block_bytes(*codec, c->head_dim, 0) / kv::kBlockSlots *
+                                          static_cast<std::size_t>(c->n_kv_layers() * c->n_kv_heads);
   return {{"runs", true},
           {"layers", c->n_layers},
           {"width", c->dim},
@@ -109,8 +114,29 @@ Json meaning(const gguf::File& file) {
           {"context", c->n_ctx},
           {"vocabulary", c->n_vocab},
           {"rope_base", c->rotation.base},
-          {"kv_bytes_per_token",
-           block / kv::kBlockSlots * static_cast<std::size_t>(c->n_kv_layers() * c->n_kv_heads)}};
+          {"kv_bytes_per_token", per_token}};
+}
+
+// What a pair of files needs to watch, with all options as they are: which no single file tells.
+void add_budgets(std::vector<Json>& infos, const std::vector<std::string>& files) {
+  std::string text, eyes;
+  Json* of_text = nullptr;
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    if (!infos[i]["model"]["runs"].get<bool>()) return;
+    const bool is_text = infos[i]["model"].contains("vocabulary");
+    std::string& file = is_text ? text : eyes;
+    if (!file.empty()) return;
+    file = files[i];
+    if (is_text) of_text = &infos[i]["model"];
+  }
+  if (text.empty() || eyes.empty()) return;
+  SessionOptions options;
+  options.model_path = text;
+  options.mmproj_path = eyes;
+  const Result<Plan> plan = Session::plan(options);
+  if (!plan) return;
+  (*of_text)["kv_budget_smallest_bytes"] = plan->kv_budget_min_bytes;
+  (*of_text)["kv_budget_sensible_bytes"] = plan->kv_budget_sensible_bytes;
 }
 
 // What text becomes, and which words go around it. The vision file of a pair may say more of the format than
@@ -210,7 +236,11 @@ void print_info(const Json& info) {
 
 Run add_info(CLI::App& app) {
   auto a = std::make_shared<Arguments>();
-  app.footer("Example:\n  shrike info models/perch/perch-f16.gguf --keys");
+  app.footer(
+      "Of a text model and its vision file together it also says which --kv-budget is the smallest that "
+      "works, "
+      "and\nwhich is sensible: room for 16 frames.\n\nExample:\n  shrike info models/perch/perch-f16.gguf "
+      "--keys");
   app.add_option("files", a->files, "GGUF files (default: the shipped pair)");
   app.add_flag("--keys", a->keys, "All metadata; long arrays are shortened");
   app.add_flag("--tensors", a->tensors, "All tensors");
@@ -219,12 +249,16 @@ Run add_info(CLI::App& app) {
     if (a->files.empty())
       for (const char* name : {"/perch/perch-f16.gguf", "/perch/mmproj-perch-f16.gguf"})
         a->files.push_back(models_folder() + name);
+    std::vector<Json> infos;
     for (const std::string& path : a->files) {
       const Result<MappedFile> map = MappedFile::open(path);
       if (!map) return fail(map.error());
       const Result<gguf::File> file = gguf::File::parse(map->bytes(), path);
       if (!file) return fail(file.error());
-      const Json info = info_json(*a, *map, *file);
+      infos.push_back(info_json(*a, *map, *file));
+    }
+    add_budgets(infos, a->files);
+    for (const Json& info : infos) {
       if (a->json)
         print_json(info);
       else

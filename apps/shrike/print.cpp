@@ -63,13 +63,16 @@ void print_plan(std::FILE* to, const Plan& plan) {
     if (row.kind == PlanRow::Kind::mapped)
       print_row(to, "  " + row.name, row.bytes, row.from + ": page cache, reclaimable");
   if (plan.tokens_per_frame > 0)
-    std::fprintf(to,
-                 "  a frame is %d tokens, a token %s of KV; remembers %d frames (%d tokens) and keeps %d "
-                 "tokens free for asking\n",
-                 plan.tokens_per_frame, bytes_text(signed_bytes(plan.kv_bytes_per_token)).c_str(),
-                 plan.stream_frames_max, plan.stream_tokens_max, plan.ask_tokens_max);
-  std::fprintf(to, "  smallest --kv-budget that works: %s\n",
-               bytes_argument(signed_bytes(plan.kv_budget_min_bytes)).c_str());
+    std::fprintf(
+        to,
+        "  a frame is %d tokens, a token %s of KV in %s; remembers %d frames (%d tokens) and keeps %d "
+        "tokens free for asking\n",
+        plan.tokens_per_frame, bytes_text(signed_bytes(plan.kv_bytes_per_token)).c_str(),
+        std::string(plan.kv_codec).c_str(), plan.stream_frames_max, plan.stream_tokens_max,
+        plan.ask_tokens_max);
+  std::fprintf(to, "  smallest --kv-budget that works: %s, a sensible one: %s\n",
+               bytes_argument(signed_bytes(plan.kv_budget_min_bytes)).c_str(),
+               bytes_argument(signed_bytes(plan.kv_budget_sensible_bytes)).c_str());
 }
 
 Json plan_json(const Plan& plan) {
@@ -85,6 +88,8 @@ Json plan_json(const Plan& plan) {
           {"memory_max_bytes", plan.memory_max_bytes},
           {"kv_budget_bytes", plan.kv_budget_bytes},
           {"kv_budget_min_bytes", plan.kv_budget_min_bytes},
+          {"kv_budget_sensible_bytes", plan.kv_budget_sensible_bytes},
+          {"kv_codec", plan.kv_codec},
           {"kv_bytes_per_token", plan.kv_bytes_per_token},
           {"tokens_per_frame", plan.tokens_per_frame},
           {"stream_tokens_max", plan.stream_tokens_max},

@@ -11,6 +11,14 @@ namespace {
 constexpr int kPanelScores = 128 * 1024;
 constexpr int kPanelRowsMax = 16;
 
+// p = e^s / sum e^s becomes e^s / (constant + sum e^s), `top` the largest s: its p is e^0 over what it was divided
+// by.
+void scale_for(float constant, float top, float* p, int n) noexcept {
+  const float largest = *std::max_element(p, p + n);
+  const float by = 1 / (1 + constant * std::exp(-top) * largest);
+  for (int j = 0; j < n; ++j) p[j] *= by;
+}
+
 }  // namespace
 
 void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shape& shape, int group,
@@ -27,7 +35,7 @@ void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shap
   scores_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(stride_));
   turned_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
   mixed_ = arena.take<float>("attention", threads * panel * static_cast<std::size_t>(head_dim_));
-  if (panel_rows_ * group > shape.codec_or_f16().in_place_max)
+  if (shape.has_pages() || panel_rows_ * group > shape.codec_or_f16().in_place_max)
     block_ = arena.take<float>("attention", threads * kBlockSlots * static_cast<std::size_t>(head_dim_));
   lay_out_ranges(arena, shape.n_kv_heads, shape.blocks_per_table());
   if (kernels.wide.fast) lay_out_panels(arena, kernels, shape.n_kv_heads, n_threads);
@@ -47,7 +55,7 @@ void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shap
 void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
                        const float* q, float* out, int n_rows, const Modality* query_class,
                        Evidence* evidence, const Look& look) noexcept {
-  if (in_ranges(n_rows, evidence)) return attend_ranges(kernels, threads, memory, layer, q, out);
+  if (in_ranges(memory, n_rows, evidence)) return attend_ranges(kernels, threads, memory, layer, q, out);
   const int n_kv_heads = memory.shape().n_kv_heads;
   if (evidence != nullptr && evidence->rows != nullptr) note_modality(memory, layer);
   const bool panels = in_panels(kernels, n_rows);
@@ -68,11 +76,11 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
     if (panels) {
       panel_scores(kernels, memory, panel, q, thread);
       panel.n_columns = align_up(panel.n_columns, depth_);  // what is not seen weighs nothing
-      weigh(kernels, panel, thread, query_class, shown);
+      weigh(kernels, memory, panel, thread, query_class, shown);
       panel_mix(kernels, panel, n_kv_heads * group_, out, thread);
     } else {
       scores(kernels, memory, panel, q, thread);
-      weigh(kernels, panel, thread, query_class, shown);
+      weigh(kernels, memory, panel, thread, query_class, shown);
       mix(kernels, memory, panel, n_kv_heads * group_, out, thread);
     }
   });
@@ -107,7 +115,7 @@ Attention::PanelShown Attention::shown_of(int kv_head, int panel, int n_rows, in
   if (evidence.mass != nullptr) shown.mass = cleared(panel_mass_, slot);
   shown.window_first = look.window ? look.window_first : n_rows;
   if (evidence.window_text != nullptr && panel >= window_panel(n_panels))
-    for (int w = 0; w < kWindows; ++w)
+    for (int w = 0; w < kWindows && (w != kVotes || evidence.votes != nullptr); ++w)
       shown.windows[w] =
           cleared(panel_windows_, (kv_head * window_panels_ + panel - window_panel(n_panels)) * kWindows + w);
   if (evidence.last != nullptr && panel == n_panels - 1) shown.last = cleared(evidence.last, kv_head);
@@ -129,7 +137,7 @@ void Attention::reduce(const Kernels& kernels, const Memory& memory, int layer, 
       for (int p = 0; p < n_panels; ++p) add(row_of(evidence.mass), panel_mass_, kv_head * panels_max_ + p);
     }
     float* windows[kWindows] = {evidence.window_text, evidence.window_image, evidence.votes};
-    for (int w = 0; w < kWindows && evidence.window_text != nullptr; ++w) {
+    for (int w = 0; w < kWindows && windows[w] != nullptr; ++w) {
       std::fill_n(row_of(windows[w]), n_slots, 0.0f);
       if (!look.window || look.window_first >= n_rows) continue;
       for (int p = window_panel(n_panels); p < n_panels; ++p)
@@ -193,13 +201,11 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
         memory.rope().turn(turned + static_cast<std::ptrdiff_t>(row * group_ + g) * head_dim_,
                            from + static_cast<std::ptrdiff_t>(g) * head_dim_, distance, head_dim_);
     }
-    if (panel.n_rows * group_ <= pool.codec().in_place_max) {
+    if (panel.n_rows * group_ <= pool.codec().in_place_max && !pool.is_page(ref.block)) {
       pool.codec().scores(kernels, scores_of(thread) + column, stride_, turned, panel.n_rows * group_,
                           pool.key_row(ref.block, ref.first), n, head_dim_, scale);
     } else {
-      for (int i = 0; i < n; ++i)
-        pool.codec().decode(kernels, block_of(thread) + i * head_dim_, pool.key_row(ref.block, ref.first + i),
-                            head_dim_);
+      memory.read_keys(kernels, block_of(thread), ref, ref.first, n);
       kernels.attn_scores_f32(scores_of(thread) + column, stride_, turned, head_dim_, panel.n_rows * group_,
                               block_of(thread), head_dim_, n, head_dim_, scale);
     }
@@ -221,12 +227,14 @@ void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_row
   }
 }
 
-void Attention::weigh(const Kernels& kernels, const Panel& panel, int thread, const Modality* query_class,
-                      const PanelShown& shown) noexcept {
+void Attention::weigh(const Kernels& kernels, const Memory& memory, const Panel& panel, int thread,
+                      const Modality* query_class, const PanelShown& shown) noexcept {
   for (int row = 0; row < panel.n_rows; ++row) {
     const int visible = panel.n_slots - (panel.n_chunk - 1 - panel.first_row - row);
     for (int g = 0; g < group_; ++g) {
       float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * stride_;
+      const float constant = memory.n_evicted() > 0 ? memory.shape().constant : 0.0f;
+      const float top = constant > 0 ? *std::max_element(p, p + visible) : 0.0f;
       if (shown.rows == nullptr) {
         kernels.softmax(p, visible);
       } else {
@@ -242,6 +250,7 @@ void Attention::weigh(const Kernels& kernels, const Panel& panel, int thread, co
           sums.n_class_rows[c] += seen.mass[c] > 0 ? 1 : 0;
         }
       }
+      if (constant > 0) scale_for(constant, top, p, visible);
       std::fill(p + visible, p + panel.n_columns, 0.0f);
     }
     look_at(kernels, panel, row, thread, query_class, shown);
@@ -262,10 +271,9 @@ void Attention::look_at(const Kernels& kernels, const Panel& panel, int row, int
   if (shown.windows[0] == nullptr || chunk_row < shown.window_first) return;
   const int from = query_class[chunk_row] == Modality::text ? kText : kImage;
   kernels.column_mass(shown.windows[from], p, stride_, group_, visible);
-  const float equal = 1.0f / static_cast<float>(visible);
-  for (int g = 0; g < group_; ++g)
-    for (int j = 0; j < visible; ++j)
-      shown.windows[kVotes][j] += p[static_cast<std::ptrdiff_t>(g) * stride_ + j] >= equal ? 1.0f : 0.0f;
+  if (shown.windows[kVotes] != nullptr)
+    kernels.column_votes(shown.windows[kVotes], p, stride_, group_, visible,
+                         1.0f / static_cast<float>(visible));
 }
 
 void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,
@@ -278,13 +286,11 @@ void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& p
   for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
     const int n_keys = std::min(ref.n_live(), panel.n_columns - column);
     if (n_keys <= 0) break;
-    if (n <= pool.codec().in_place_max) {
+    if (n <= pool.codec().in_place_max && !pool.is_page(ref.block)) {
       pool.codec().mix(kernels, mixed, scores_of(thread) + column, stride_, n,
                        pool.value_row(ref.block, ref.first), n_keys, head_dim_);
     } else {
-      for (int i = 0; i < n_keys; ++i)
-        pool.codec().decode(kernels, block_of(thread) + i * head_dim_,
-                            pool.value_row(ref.block, ref.first + i), head_dim_);
+      pool.read_values(kernels, block_of(thread), ref.block, ref.first, n_keys);
       kernels.attn_mix_f32(mixed, head_dim_, scores_of(thread) + column, stride_, n, block_of(thread),
                            head_dim_, n_keys, head_dim_);
     }

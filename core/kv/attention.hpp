@@ -15,7 +15,7 @@ namespace shrike::kv {
 // Three ways, by what is cheapest; which one is a matter of the chunk, never of the crew:
 //   panels   many rows, kernels with fast panels: a layer's keys and values become panels of integers once, each
 //            key turned to its place in the stream; then products of rows with panels
-//   ranges   few rows of which nothing is collected: each kv head is cut into ranges of blocks, softmax by range,
+//   ranges   one row of which nothing is collected: each kv head is cut into ranges of blocks, softmax by range,
 //            and the ranges are joined in their order
 //   blocks   all else: scores by panels of rows against every block
 //
@@ -68,7 +68,7 @@ class Attention {
   void panel_mix(const Kernels& kernels, const Panel& panel, int n_heads, float* out, int thread) noexcept;
 
   // attention_ranges.cpp
-  bool in_ranges(int n_rows, const Evidence* evidence) const noexcept;
+  static bool in_ranges(const Memory& memory, int n_rows, const Evidence* evidence) noexcept;
   void lay_out_ranges(Arena& arena, int n_kv_heads, int blocks_per_table) noexcept;
   void attend_ranges(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
                      const float* q, float* out) noexcept;
@@ -84,8 +84,8 @@ class Attention {
               int thread) noexcept;
   static void add_bias(const Pool& pool, const BlockRef& ref, int n, int n_rows, float* scores,
                        int stride) noexcept;
-  void weigh(const Kernels& kernels, const Panel& panel, int thread, const Modality* query_class,
-             const PanelShown& shown) noexcept;
+  void weigh(const Kernels& kernels, const Memory& memory, const Panel& panel, int thread,
+             const Modality* query_class, const PanelShown& shown) noexcept;
   void look_at(const Kernels& kernels, const Panel& panel, int row, int thread, const Modality* query_class,
                const PanelShown& shown) noexcept;
   void mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,

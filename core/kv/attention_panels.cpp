@@ -64,17 +64,17 @@ void Attention::pack_depth(const Kernels& kernels, const Memory& memory, int lay
   float* values = keys + static_cast<std::ptrdiff_t>(depth_) * head_dim_;
   int column = 0, n = 0;
   for (const BlockRef& ref : memory.table(layer, kv_head)) {
-    const int begin = std::max(first, column), end = std::min(first + depth_, column + ref.n_live());
-    for (int c = begin; c < end; ++c, ++n) {
-      const int slot = ref.first + c - column;
-      float* key = keys + static_cast<std::ptrdiff_t>(n) * head_dim_;
-      pool.codec().decode(kernels, key, pool.key_row(ref.block, slot), head_dim_);
-      turn_to(memory.rope(), key, ref.base, head_dim_);
-      pool.codec().decode(kernels, values + static_cast<std::ptrdiff_t>(n) * head_dim_,
-                          pool.value_row(ref.block, slot), head_dim_);
-    }
-    column += ref.n_live();
     if (column >= first + depth_) break;
+    const int begin = std::max(first, column), end = std::min(first + depth_, column + ref.n_live());
+    const int first_slot = ref.first + begin - column;
+    column += ref.n_live();
+    if (end <= begin) continue;
+    float* key = keys + static_cast<std::ptrdiff_t>(n) * head_dim_;
+    memory.read_keys(kernels, key, ref, first_slot, end - begin);
+    pool.read_values(kernels, values + static_cast<std::ptrdiff_t>(n) * head_dim_, ref.block, first_slot,
+                     end - begin);
+    for (int i = begin; i < end; ++i, key += head_dim_) turn_to(memory.rope(), key, ref.base, head_dim_);
+    n += end - begin;
   }
   if (n == 0) return;
   std::fill(keys + static_cast<std::ptrdiff_t>(n) * head_dim_, values, 0.0f);

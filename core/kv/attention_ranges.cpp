@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/kv/attention.hpp"
+#include "platform/fetch.hpp"
 
 namespace shrike::kv {
 namespace {
@@ -12,8 +13,8 @@ constexpr int kRangeBlocks = 32;  // of 16 slots: scores of a group stay in L1
 
 }  // namespace
 
-bool Attention::in_ranges(int n_rows, const Evidence* evidence) const noexcept {
-  return n_rows == 1 && evidence == nullptr;
+bool Attention::in_ranges(const Memory& memory, int n_rows, const Evidence* evidence) noexcept {
+  return n_rows == 1 && evidence == nullptr && !memory.shape().has_pages() && memory.shape().constant == 0;
 }
 
 // Blocks need not be full, so there may be more of them than slots_max fills.
@@ -53,8 +54,15 @@ void Attention::attend_range(const Kernels& kernels, const Memory& memory, int l
   const Place place = memory.appended(layer, kv_head, 0);
   float* turned = turned_of(thread);
   float* scores = scores_of(thread);
+  // Blocks lie anywhere, so no processor guesses the next one.
+  const auto fetch = [&](std::size_t block, auto row) {
+    if (block < blocks.size())
+      fetch_ahead((pool.*row)(blocks[block].block, 0), kBlockSlots * pool.row_bytes());
+  };
   int column = 0;
-  for (const BlockRef& ref : blocks) {
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    const BlockRef& ref = blocks[b];
+    fetch(b + 1, &Pool::key_row);
     const Place distance{place.t - ref.base, place.row, place.column};
     for (int g = 0; g < group_; ++g)
       memory.rope().turn(turned + static_cast<std::ptrdiff_t>(g) * head_dim_,
@@ -71,7 +79,9 @@ void Attention::attend_range(const Kernels& kernels, const Memory& memory, int l
     state_of(kv_head, range, g)[0] =
         column > 0 ? kernels.softmax(scores + static_cast<std::ptrdiff_t>(g) * stride_, column) : -INFINITY;
   column = 0;
-  for (const BlockRef& ref : blocks) {
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    const BlockRef& ref = blocks[b];
+    fetch(b + 1, &Pool::value_row);
     codec.mix(kernels, mixed, scores + column, stride_, group_, pool.value_row(ref.block, ref.first),
               ref.n_live(), head_dim_);
     column += ref.n_live();

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/kv/codec.hpp"
 #include "platform/numeric.hpp"
 
 namespace shrike::kv {
@@ -19,6 +20,9 @@ enum Flags : std::uint8_t {
   kGrid = 4,    // of a picture whose tokens share one position, told apart by i and j (see Place)
 };
 
+// The flags' upper bits: what the caller knows of the worth of a token's frame, 0 to kWorthMax.
+inline constexpr int kWorthShift = 5, kWorthMax = 7;
+
 inline constexpr std::int32_t kNoFrame = -1;  // text outside any frame
 
 // What is known of a token when it comes, the same in every layer and head.
@@ -29,13 +33,16 @@ struct TokenFacts {
   std::uint8_t flags = 0;
 };
 
+constexpr int worth(const TokenFacts& token) noexcept { return token.flags >> kWorthShift; }
+
 // What is known of a slot.
 struct SlotFacts {
   TokenFacts token;
   std::uint16_t offset =
       0;  // position - base of its block: the angle its key was rotated by, once and for ever
   std::uint16_t merged = 1;  // tokens that it stands for
-  float score = 0;
+  std::uint8_t row = 0;      // of its page, where its block is one
+  std::uint8_t spare[3] = {};
 };
 static_assert(sizeof(SlotFacts) == 16);
 
@@ -71,6 +78,10 @@ struct BlockRef {
 constexpr std::size_t block_bytes(std::size_t row_bytes, int n_marks) noexcept {
   return kBlockSlots *
          (2 * row_bytes + sizeof(SlotFacts) + static_cast<std::size_t>(n_marks) * sizeof(float));
+}
+inline std::size_t block_bytes(const Codec& codec, int head_dim, int n_marks) noexcept {
+  if (codec.page == nullptr) return block_bytes(codec.row_bytes(head_dim), n_marks);
+  return block_bytes(0, n_marks) + codec.page->key_bytes(head_dim) + codec.page->value_bytes(head_dim);
 }
 
 }  // namespace shrike::kv

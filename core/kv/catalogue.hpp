@@ -26,6 +26,7 @@
   row(score_fastgen)          \
   row(score_corm)             \
   row(score_random)           \
+  row(score_told)             \
   row(score_change)           \
   row(score_vnorm)            \
   row(score_vision)           \
@@ -84,7 +85,11 @@
 #define SHRIKE_KV_CODECS(row) \
   row(codec_f16)               \
   row(codec_q8_0)              \
-  row(codec_q4)
+  row(codec_q4)                \
+  row(codec_kivi4)             \
+  row(codec_kivi2)             \
+  row(codec_qaq)               \
+  row(codec_think)
 // clang-format on
 
 namespace shrike::kv {

@@ -8,7 +8,7 @@ namespace shrike::kv {
 // A block keeps at least one live slot and a table at most n_ctx of them, but a table of one-slot blocks is
 // repacked long before; twice what dense blocks need, and some, is where repacking must have happened.
 int Memory::Shape::blocks_per_table() const noexcept {
-  return std::min(n_blocks, 2 * div_ceil(slots_max(), kBlockSlots) + 4);
+  return std::min(n_blocks + n_fresh, 2 * div_ceil(slots_max(), kBlockSlots) + 4);
 }
 
 void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
@@ -16,7 +16,7 @@ void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
   shape_ = shape;
   rope_ = &rope;
   kernels_ = &kernels;
-  pool_.lay_out(arena, shape.n_blocks, shape.head_dim, shape.codec_or_f16(), shape.needs);
+  pool_.lay_out(arena, shape.n_blocks, shape.n_fresh, shape.head_dim, shape.codec_or_f16(), shape.needs);
   const std::size_t n_tables = static_cast<std::size_t>(shape.n_tables());
   const std::size_t n_layers = static_cast<std::size_t>(shape.n_layers);
   const std::size_t per_table = static_cast<std::size_t>(shape.blocks_per_table());
@@ -48,9 +48,11 @@ void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
   target_ = arena.take<std::int32_t>("compress", n);
   scratch_ = arena.take<float>("compress", 2 * n);
   cosines_ = arena.take<float>("compress", n);
-  turned_ = arena.take<float>("compress", 2 * head_dim);
+  if ((shape.needs & kNeedMatch) != 0)
+    directions_ = arena.take<std::int16_t>("compress", direction_room(shape.slots_max(), shape.head_dim));
+  turned_ = arena.take<float>("compress", head_dim);
   rank_ = arena.take<std::int32_t>("compress", static_cast<std::size_t>(rope_positions(shape.n_ctx)));
-  const std::size_t all = static_cast<std::size_t>(shape.n_blocks) * kBlockSlots;
+  const std::size_t all = static_cast<std::size_t>(shape.n_blocks + shape.n_fresh) * kBlockSlots;
   scores_ = arena.take<float>("compress", all);
   order_ = arena.take<std::int32_t>("compress", all);
   first_ = arena.take<int>("compress", n_tables);
@@ -109,6 +111,7 @@ int Memory::n_live_mean() const noexcept { return n_slots() / shape_.n_tables();
 int Memory::n_open(const Table& table) const noexcept {
   if (table.n_blocks == 0) return 0;
   const BlockRef& last = table.blocks[table.n_blocks - 1];
+  if (pool_.is_page(last.block)) return 0;
   const int n = kBlockSlots - last.end;
   return next_position_ + n - 1 - last.base <= kOffsetMax ? n : 0;
 }
@@ -126,7 +129,7 @@ bool Memory::has_room(int n_new) const noexcept {
       return false;
     wanted += blocks;
   }
-  return wanted <= pool_.n_free();
+  return wanted <= pool_.n_free() + n_sealable();
 }
 
 // The position of the token that comes next, which is moved on.
@@ -159,7 +162,7 @@ void Memory::append(std::span<const TokenFacts> tokens) noexcept {
       const std::span<float> marks = pool_.marks(ref.block, ref.end);
       std::fill(marks.begin(), marks.end(), 0.0f);
       pool_.facts(ref.block, ref.end++) = {tokens[static_cast<std::size_t>(row)],
-                                           static_cast<std::uint16_t>(offset), 1, 0.0f};
+                                           static_cast<std::uint16_t>(offset), 1};
     }
   }
   for (const TokenFacts& token : tokens) {

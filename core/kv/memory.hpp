@@ -45,15 +45,18 @@ class Memory {
     int n_kv_heads = 0;
     int head_dim = 0;
     int n_blocks = 0;  // of the pool, for all tables
+    int n_fresh = 0;   // and of rows, where n_blocks are pages: see fresh_blocks()
     int n_ctx = 0;     // positions
     int reserve = 0;   // tokens kept free for asking
     int group = 1;     // query heads per kv head
+    int n_kept = 0;  // slots of a table, on average, that the stream may keep when room is made; 0: what fits
     // What the policy asks for, see serve().
     const Codec* codec = nullptr;  // null: f16
     Needs needs = 0;
     int window = 0;
     float fade = 1;
     bool bias = false;
+    float constant = 0;
     bool grids = false;  // tokens of a picture share a position (kGrid)
 
     void serve(const Policy& policy) noexcept {
@@ -62,13 +65,23 @@ class Memory {
       window = policy.window;
       fade = policy.fade;
       bias = policy.bias;
+      constant = policy.constant;
     }
     std::size_t row_bytes() const noexcept { return codec_or_f16().row_bytes(head_dim); }
-    std::size_t block_bytes() const noexcept { return kv::block_bytes(row_bytes(), n_marks(needs)); }
+    std::size_t block_bytes() const noexcept {
+      return kv::block_bytes(codec_or_f16(), head_dim, n_marks(needs));
+    }
+    std::size_t fresh_bytes() const noexcept {
+      return static_cast<std::size_t>(n_fresh) * kv::block_bytes(row_bytes(), n_marks(needs));
+    }
+    bool has_pages() const noexcept { return codec_or_f16().page != nullptr; }
     const Codec& codec_or_f16() const noexcept { return codec != nullptr ? *codec : *codecs().front(); }
     int n_tables() const noexcept { return n_layers * n_kv_heads; }
     // The most live slots that one table can have.
-    int slots_max() const noexcept { return n_ctx < n_blocks * kBlockSlots ? n_ctx : n_blocks * kBlockSlots; }
+    int slots_max() const noexcept {
+      const int in_blocks = (n_blocks + n_fresh) * kBlockSlots;
+      return n_ctx < in_blocks ? n_ctx : in_blocks;
+    }
     int blocks_per_table() const noexcept;
   };
   // Of a key inside its block, in positions: heads that keep few of many tokens still fill their blocks.
@@ -80,6 +93,8 @@ class Memory {
 
   // Whether n_new tokens and the reserve fit as things are.
   bool has_room(int n_new) const noexcept;
+  // Whether make_room(n_new) would have something leave: no room, or more held than Shape::n_kept.
+  bool must_compress(int n_new) const noexcept;
   [[nodiscard]] Room make_room(int n_new, const Policy& policy) noexcept;
 
   // Gives each token a slot in every table and the next position; a picture in a grid has its position from its
@@ -90,6 +105,8 @@ class Memory {
   // encoded.
   void store(const Kernels& kernels, int layer, int kv_head, int row, float* key,
              const float* value) noexcept;
+  // n slots of a block as numbers, keys turned by their offsets. out [n][head_dim]
+  void read_keys(const Kernels& kernels, float* out, const BlockRef& ref, int first, int n) const noexcept;
   // What the last append's attention over one layer showed becomes running state of its slots and of the
   // layer. Called between append and the next event, for chunks of the stream and for those that only look at
   // it.
@@ -118,8 +135,10 @@ class Memory {
 
   // The most tokens that every table can hold beside the reserve, when all hold the same ones.
   static int stream_tokens_max(const Shape& shape) noexcept;
-  // The fewest blocks with which `n_pinned` opening words, one frame of n_frame tokens and the reserve fit.
-  static int blocks_min(const Shape& shape, int n_pinned, int n_frame) noexcept;
+  // Of rows, that a codec with pages needs beside them, for frames of up to n_frame tokens; else none.
+  static int fresh_blocks(const Shape& shape, int n_frame) noexcept;
+  // The fewest blocks in which `n_kept` tokens of the stream, one more frame of n_frame and the reserve fit.
+  static int blocks_min(const Shape& shape, int n_kept, int n_frame) noexcept;
 
  private:
   struct Table {
@@ -162,9 +181,13 @@ class Memory {
   void squeeze(BlockRef& ref, const std::uint8_t* keep) noexcept;
   void move(std::uint32_t from, int from_slot, std::uint32_t to, int to_slot, int turn_by) noexcept;
   void thaw() noexcept;
+  void seal() noexcept;
+  void seal(BlockRef& ref, int table) noexcept;
+  void melt(BlockRef& ref) noexcept;
+  int n_sealable() const noexcept;
   void find_positions(int n_new) noexcept;
   bool repack(int n_new, const Policy& policy) noexcept;
-  void repack(Table& table, bool split) noexcept;
+  void repack(int table, bool split) noexcept;
   void close_gaps(const Part<PlacePart>& place) noexcept;
   void close_inner_gaps() noexcept;
   void forget_oldest(int n_positions) noexcept;
@@ -192,23 +215,24 @@ class Memory {
   int* budget_ = nullptr;          // [tables]
 
   // Scratch of compression: one table's worth ...
-  SlotFacts* facts_ = nullptr;         // [slots_max]
-  std::int32_t* positions_ = nullptr;  // [slots_max]
-  float* marks_ = nullptr;             // [n_marks][slots_max]
-  float* keys_ = nullptr;              // [slots_max][head_dim], if asked for
-  float* values_ = nullptr;            // [slots_max][head_dim], if asked for
-  float* query_variance_ = nullptr;    // [group][head_dim], if asked for
-  std::uint8_t* keep_ = nullptr;       // [slots_max]
-  std::uint8_t* changed_ = nullptr;    // [slots_max]
-  float* count_ = nullptr;             // [slots_max]
-  std::int32_t* target_ = nullptr;     // [slots_max]
-  float* scratch_ = nullptr;           // [2 slots_max]
-  float* cosines_ = nullptr;           // [slots_max]
-  float* turned_ = nullptr;            // [2][head_dim]
-  std::int32_t* rank_ = nullptr;       // [rope_positions(n_ctx)]: live positions below this one
+  SlotFacts* facts_ = nullptr;          // [slots_max]
+  std::int32_t* positions_ = nullptr;   // [slots_max]
+  float* marks_ = nullptr;              // [n_marks][slots_max]
+  float* keys_ = nullptr;               // [slots_max][head_dim], if asked for
+  float* values_ = nullptr;             // [slots_max][head_dim], if asked for
+  float* query_variance_ = nullptr;     // [group][head_dim], if asked for
+  std::uint8_t* keep_ = nullptr;        // [slots_max]
+  std::uint8_t* changed_ = nullptr;     // [slots_max]
+  float* count_ = nullptr;              // [slots_max]
+  std::int32_t* target_ = nullptr;      // [slots_max]
+  float* scratch_ = nullptr;            // [2 slots_max]
+  float* cosines_ = nullptr;            // [slots_max]
+  std::int16_t* directions_ = nullptr;  // [direction_room(slots_max, head_dim)], if asked for
+  float* turned_ = nullptr;             // [head_dim]
+  std::int32_t* rank_ = nullptr;        // [rope_positions(n_ctx)]: live positions below this one
   // ... and one number for every slot there can be.
-  float* scores_ = nullptr;        // [n_blocks * 16]
-  std::int32_t* order_ = nullptr;  // [n_blocks * 16]
+  float* scores_ = nullptr;        // [all slots]
+  std::int32_t* order_ = nullptr;  // [all slots]
   int* first_ = nullptr;           // [tables]
   int* n_slots_ = nullptr;         // [tables]
   int* n_pinned_ = nullptr;        // [tables]

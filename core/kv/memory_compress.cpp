@@ -9,27 +9,48 @@
 
 namespace shrike::kv {
 
+namespace {
+
+// Of each table, for slots that no token can use: behind the opening words, in front of the oldest frame of
+// which the first tokens have left, and behind the last token. The first two lose up to 15 each, and what
+// stands between them and behind goes on without a gap, so that two blocks are enough; with less every
+// eviction would have to move slots from block to block, and their keys are rounded again each time.
+constexpr int kSpareBlocks = 2;
+
+}  // namespace
+
 int Memory::stream_tokens_max(const Shape& shape) noexcept {
-  // The opening words may leave a block half used behind them, and so may the oldest frame: two blocks a
-  // table.
-  const int blocks = shape.n_blocks / shape.n_tables();
-  const int in_blocks = (blocks - div_ceil(shape.reserve, kBlockSlots) - 2) * kBlockSlots;
+  const int beside = shape.has_pages() ? 0 : shape.reserve;  // there it has blocks of its own
+  const int in_blocks = (shape.n_blocks / shape.n_tables() - kSpareBlocks) * kBlockSlots - beside;
   return std::max(0, std::min(in_blocks, shape.n_ctx - shape.reserve));
 }
 
-int Memory::blocks_min(const Shape& shape, int n_pinned, int n_frame) noexcept {
-  return (div_ceil(n_pinned, kBlockSlots) + div_ceil(n_frame + shape.reserve, kBlockSlots) + 2) *
-         shape.n_tables();
+int Memory::blocks_min(const Shape& shape, int n_kept, int n_frame) noexcept {
+  const int beside = shape.has_pages() ? 0 : shape.reserve;
+  return (div_ceil(n_kept + n_frame + beside, kBlockSlots) + kSpareBlocks) * shape.n_tables();
+}
+
+bool Memory::must_compress(int n_new) const noexcept {
+  return !has_room(n_new) || (shape_.n_kept > 0 && n_slots() > shape_.n_kept * shape_.n_tables());
 }
 
 Room Memory::make_room(int n_new, const Policy& policy) noexcept {
-  const bool fits = has_room(n_new);
-  if (!policy.evicts()) return fits ? Room::ok : Room::full;
+  const bool fits = !must_compress(n_new);
+  if (!policy.evicts()) {
+    if (fits) seal();
+    return fits ? Room::ok : Room::full;
+  }
   const int before = n_slots();
   const int n_held = before / shape_.n_tables();
-  const int n_max = std::max(0, stream_tokens_max(shape_) - n_new);
+  int n_max = std::max(0, shape_.has_pages()
+                              ? std::min(stream_tokens_max(shape_), shape_.n_ctx - shape_.reserve - n_new)
+                              : stream_tokens_max(shape_) - n_new);
+  if (shape_.n_kept > 0) n_max = std::min(n_max, shape_.n_kept);
   const int wanted = policy.when.run({fits, n_new, n_held, n_max, n_frames_since_}, policy.when.args);
-  if (fits && (wanted == kEnough || wanted > n_held)) return Room::ok;
+  if (fits && (wanted == kEnough || wanted > n_held)) {
+    seal();
+    return Room::ok;
+  }
 
   Room room = Room::full;
   // Less and less may stay, for what holes and half-used blocks cost; a policy that keeps whole frames fits
@@ -38,6 +59,7 @@ Room Memory::make_room(int n_new, const Policy& policy) noexcept {
        keep -= kBlockSlots) {
     if (keep <= 0) thaw();  // the pinned ones alone: a choice for ever yields to the budget
     evict(std::max(0, keep), policy);
+    seal();
     find_positions(n_new);
     if (has_room(n_new) || repack(n_new, policy)) room = Room::compressed;
     if (keep <= 0) break;
@@ -138,7 +160,7 @@ void Memory::compress(int layer, int kv_head, const Policy& policy) noexcept {
                           {target_, n},
                           {scratch_, 2 * n},
                           {cosines_, n},
-                          turned_,
+                          directions_,
                           merge_memory_ + 2 * t};
     policy.merge.run(merging, policy.merge.args);
     put_back(layer, kv_head, policy.keep_needs);
@@ -154,18 +176,16 @@ Candidates Memory::gather(int layer, int kv_head, Needs needs) noexcept {
   std::size_t n = 0;
   for (int b = 0; b < table.n_blocks; ++b) {
     const BlockRef& ref = table.blocks[b];
+    if ((needs & kNeedKeys) != 0)
+      pool_.read_keys(*kernels_, keys_ + n * head_dim, ref.block, ref.first, ref.n_live());
+    if ((needs & kNeedValues) != 0)
+      pool_.read_values(*kernels_, values_ + n * head_dim, ref.block, ref.first, ref.n_live());
     for (int slot = ref.first; slot < ref.end; ++slot, ++n) {
       facts_[n] = pool_.facts(ref.block, slot);
       positions_[n] = ref.base + facts_[n].offset;
       for (std::size_t m = 0; m < marks; ++m) marks_[m * columns + n] = pool_.marks(ref.block, slot)[m];
-      if ((needs & kNeedKeys) != 0) {
-        float* key = keys_ + n * head_dim;
-        pool_.codec().decode(*kernels_, key, pool_.key_row(ref.block, slot), shape_.head_dim);
-        rope_->turn_back(key, place_of(facts_[n].token, facts_[n].offset));
-      }
-      if ((needs & kNeedValues) != 0)
-        pool_.codec().decode(*kernels_, values_ + n * head_dim, pool_.value_row(ref.block, slot),
-                             shape_.head_dim);
+      if ((needs & kNeedKeys) != 0 && !pool_.is_page(ref.block))
+        rope_->turn_back(keys_ + n * head_dim, place_of(facts_[n].token, facts_[n].offset));
     }
   }
   Candidates slots{layer, kv_head, {facts_, n}, {positions_, n}};
@@ -256,11 +276,12 @@ void Memory::squeeze(BlockRef& ref, const std::uint8_t* keep) noexcept {
 
 // One slot to another place, its key turned by `turn_by` more, at most kOffsetMax either way.
 void Memory::move(std::uint32_t from, int from_slot, std::uint32_t to, int to_slot, int turn_by) noexcept {
-  std::byte* key = pool_.key_row(to, to_slot);
-  if (turn_by == 0) {
+  if (pool_.is_page(to)) {  // its rows stay where they are, and are not turned
+    SHRIKE_DCHECK(from == to, from, to);
+  } else if (std::byte* key = pool_.key_row(to, to_slot); turn_by == 0) {
     std::memmove(key, pool_.key_row(from, from_slot), pool_.row_bytes());
   } else {
-    pool_.codec().decode(*kernels_, turned_, pool_.key_row(from, from_slot), shape_.head_dim);
+    pool_.codec().decode(*kernels_, turned_, pool_.key_row(from, from_slot), 1, shape_.head_dim);
     if (turn_by > 0)
       rope_->turn(turned_, turned_, turn_by, shape_.head_dim);
     else

@@ -24,7 +24,8 @@ void Memory::find_positions(int n_new) noexcept {
 // slot.
 bool Memory::repack(int n_new, const Policy& policy) noexcept {
   for (const bool split : {false, true}) {
-    for (int t = 0; t < shape_.n_tables(); ++t) repack(tables_[t], split);
+    for (int t = 0; t < shape_.n_tables(); ++t) repack(t, split);
+    seal();
     close_gaps(policy.place);
     find_positions(n_new);
     if (has_room(n_new)) return true;
@@ -34,7 +35,8 @@ bool Memory::repack(int n_new, const Policy& policy) noexcept {
 
 // Moves each block's slots into the one before it, where they fit: the only place besides merging and closing
 // inner gaps where a key is turned again, by the difference of the bases, once a move.
-void Memory::repack(Table& table, bool split) noexcept {
+void Memory::repack(int t, bool split) noexcept {
+  Table& table = tables_[t];
   const auto close_up = [&](BlockRef& ref) {
     const int n = ref.n_live();
     if (ref.first == 0) return;
@@ -53,6 +55,16 @@ void Memory::repack(Table& table, bool split) noexcept {
   for (int b = 0; b < table.n_blocks; ++b) {
     BlockRef from = table.blocks[b];
     BlockRef* to = n_blocks > 0 ? &table.blocks[n_blocks - 1] : nullptr;
+    if (pool_.is_page(from.block) && (from.n_live() < kBlockSlots || split)) {
+      if (to != nullptr && !pool_.is_page(to->block) && to->n_live() == kBlockSlots &&
+          pool_.n_free_pages() > 0)
+        seal(*to, t);
+      melt(from);
+    }
+    if (to != nullptr && (pool_.is_page(from.block) || pool_.is_page(to->block))) {
+      table.blocks[n_blocks++] = from;
+      continue;
+    }
     // Below 0 where a block lost its first slots; offsets stay above 0 all the same, as positions ascend.
     int delta = to != nullptr ? from.base - to->base : 0;
     if (to != nullptr) {

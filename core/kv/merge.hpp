@@ -1,8 +1,17 @@
 #pragma once
 
 #include "core/kv/candidates.hpp"
+#include "platform/kernels/kernels.hpp"
 
 namespace shrike::kv {
+
+// Keys that are compared with all others at once, and the numbers of a key's direction.
+inline constexpr int kMatchRows = 32;
+constexpr int direction_numbers(int head_dim) noexcept { return (head_dim + 1) / 2 * 2; }
+// Of Merging::directions, for n slots: rows of those that leave, and a panel of those that receive.
+constexpr std::size_t direction_room(int n, int head_dim) noexcept {
+  return static_cast<std::size_t>((kMatchRows + align_up(n, kPanelKeys)) * direction_numbers(head_dim));
+}
 
 // keep[i] of a slot that stays as it is: nothing is folded into it.
 inline constexpr std::uint8_t kKeepApart = 3;
@@ -17,14 +26,14 @@ struct Merging {
   std::span<const float> score;
   float* keys = nullptr;
   float* values = nullptr;
-  std::span<float> count;           // tokens that a slot stands for; added to the receiver's
-  std::span<std::uint8_t> changed;  // zero before; 1 where a kept row was written
-  std::span<std::int32_t> order;    // scratch, [n]
-  std::span<std::int32_t> target;   // scratch, [n]
-  std::span<float> scratch;         // [2 n]
-  std::span<float> cosines;         // scratch, [n]
-  float* sums = nullptr;            // scratch, [2][head_dim]
-  float* memory = nullptr;          // [2] of this table, kept from one time to the next, zero at first
+  std::span<float> count;              // tokens that a slot stands for; added to the receiver's
+  std::span<std::uint8_t> changed;     // zero before; 1 where a kept row was written
+  std::span<std::int32_t> order;       // scratch, [n]
+  std::span<std::int32_t> target;      // scratch, [n]
+  std::span<float> scratch;            // [2 n]
+  std::span<float> cosines;            // scratch, [n]
+  std::int16_t* directions = nullptr;  // scratch, [direction_room()]; null but for kNeedMatch
+  float* memory = nullptr;             // [2] of this table, kept from one time to the next, zero at first
 
   int n() const noexcept { return slots.n(); }
   bool receives(int i) const noexcept {

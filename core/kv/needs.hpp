@@ -25,6 +25,7 @@ inline constexpr Needs kNeedEntropy = Needs{1} << 16;  // row entropies of the l
 inline constexpr Needs kNeedQueries = Needs{1} << 17;  // mean and variance of the queries
 inline constexpr Needs kNeedKeys = Needs{1} << 18;     // keys of the candidates, not turned
 inline constexpr Needs kNeedValues = Needs{1} << 19;   // values of the candidates
+inline constexpr Needs kNeedMatch = Needs{1} << 20;    // room to find the nearest key, see parts/fold.hpp
 inline constexpr Needs kNeedWindow = need(Mark::window) | need(Mark::cross) | need(Mark::votes);
 inline constexpr Needs kNeedEvidence =
     kNeedMarks | kNeedEntropy | kNeedQueries;  // what attention must collect

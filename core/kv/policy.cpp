@@ -93,9 +93,11 @@ class Composer {
     p.score_needs = score_.row->needs;
     p.keep_needs = select_.row->needs | merge_.row->needs;
     p.needs = needs();
+    if (p.codec->page != nullptr) p.needs |= p.codec->page->needs;
     if (const Amount* window = score_.number("window")) p.window = static_cast<int>(window->value);
     if (p.window == 0 && (p.needs & kNeedWindow) != 0) p.window = kWindow;
     if (const Amount* fade = score_.number("fade")) p.fade = fade->value;
+    if (const Amount* constant = select_.number("n")) p.constant = constant->value;
     if (const Amount* bias = merge_.number("bias")) p.bias = bias->value != 0;
     return p;
   }
@@ -141,6 +143,9 @@ class Composer {
   Status refuse_contradictions() const {
     if (select_.part.run == nullptr && merge_.part.run != nullptr)
       return usage("contradicts itself: where nothing leaves, nothing is merged", merge_.word("merge"));
+    if (codec_ != nullptr && codec_->page != nullptr && merge_.part.run != nullptr)
+      return usage("contradicts itself: into pages, which are written once, nothing is merged",
+                   merge_.word("merge"));
     if (select_.part.run == nullptr && needs() != 0)
       return usage("contradicts itself: where nothing leaves, nothing is scored or shared",
                    score_.word("score"));

@@ -28,9 +28,9 @@
 //
 // What kinds there are and what each promises: part.hpp. What a part may read: its row's `needs`, from
 // needs.hpp; nothing is collected, kept or gathered that no part of the policy needs. Arguments are read,
-// checked and explained from the row. Three names mean more than a number to the part, because the memory
-// does the work: a score's `window` (rows observed) and `fade` (what a frame leaves of the sums), and a
-// merge's `bias` (see Policy). Allocators share with parts/share.hpp, which conserves the budget; selectors
+// checked and explained from the row. Four names mean more than a number to the part, because the memory
+// does the work: a score's `window` (rows observed) and `fade` (what a frame leaves of the sums), a selector's
+// `n` and a merge's `bias` (see Policy). Allocators share with parts/share.hpp, which conserves the budget; selectors
 // begin with parts/protect.hpp.
 namespace shrike::kv {
 
@@ -54,6 +54,7 @@ struct Policy {
   Observe observe = Observe::frame;
   bool tied = false;      // the heads of a layer keep the same tokens: their scores are averaged
   bool bias = false;      // a slot that stands for c tokens draws the attention of c: its logits grow by ln c
+  float constant = 0;     // p_i = e^s_i / (constant + sum e^s), once slots have left: their part of the sum
   int window = 0;         // rows of the observation window
   float fade = 1;         // what a frame leaves of the running sums
   Needs needs = 0;        // of all parts together

@@ -97,6 +97,7 @@ class RopeTable {
   }
   const float* cos(int position) const noexcept { return cos_ + at(position); }  // [n_pairs]
   const float* sin(int position) const noexcept { return sin_ + at(position); }
+  bool turns_with(Turn kernel) const noexcept { return turn_ == kernel; }
   int n_pairs() const noexcept { return n_pairs_; }
   int n_positions() const noexcept { return n_positions_; }
 

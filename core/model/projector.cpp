@@ -20,7 +20,6 @@ void Projector::lay_out(Arena& arena, int n_patches_max) noexcept {
   const auto floats = [&](int cols) {
     return arena.take<float>("vision", static_cast<std::size_t>(n_tokens) * static_cast<std::size_t>(cols));
   };
-  joined_ = floats(n_joined());
   if (const int n = n_hidden_of(*weights_); n > 0) hidden_ = floats(n);
   if (!c.deepstack.empty()) dense_ = floats(c.projection_dim);
 }
@@ -30,6 +29,7 @@ int Projector::n_in_max() const noexcept { return std::max(n_joined(), n_hidden_
 void Projector::see(const Compute& compute, VisionEncoder& encoder, PatchGrid grid, float* out) noexcept {
   const VisionConfig& c = *config_;
   encoder.begin(compute, grid);
+  joined_ = encoder.room();
   std::size_t tapped = 0;
   for (int layer = 0; layer < c.n_layers; ++layer) {
     encoder.layer(compute, layer);

@@ -14,8 +14,9 @@ namespace shrike {
 //   token (Y, X) = concat over dy, dx < s of patch (sY + dy, sX + dx)          s = 2, grid 4:   0 1 | 2 3
 //                                                                                               4 5 | 6 7  ->
 //                                                                                               0 1 4 5 ...
-// Shapes   the encoder's rows -> out [n_image_tokens][projection_dim], `stride` numbers apart, raster order
-// Memory   section "vision": the joined rows, what lies between the products, the result of a stride's length
+// Shapes   the encoder's rows -> out [n_image_tokens][row_numbers()], raster order
+// Memory   the encoder's room for the joined rows; section "vision": what lies between the products, and the result
+//          where a token's row is longer
 // Source   Idefics3 / SmolVLM (arXiv 2504.05299); layers that also reach the decoder: DeepStack arXiv 2406.04334
 class Projector {
  public:
@@ -42,7 +43,7 @@ class Projector {
 
   const VisionConfig* config_ = nullptr;
   const VisionWeights* weights_ = nullptr;
-  float* joined_ = nullptr;  // [n_image_tokens][n_joined]
+  float* joined_ = nullptr;  // [n_image_tokens][n_joined], in the encoder's room
   float* hidden_ = nullptr;  // [n_image_tokens][n_hidden]
   float* dense_ = nullptr;   // [n_image_tokens][projection_dim], where a token's row is longer
 };

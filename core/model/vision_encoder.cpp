@@ -26,14 +26,19 @@ void VisionEncoder::lay_out(Arena& arena, const Compute& compute, const TileLimi
   const int n_patches = limits.patches_max(c.patch_size);
   const int n = n_rows_max_ = n_patches + places_.first_row();
   planes_ = floats(3 * c.patch_size * c.patch_size, n_patches);
-  patches_ = floats(n_patches, c.patch_numbers());
   x_ = floats(n, c.dim);
   h_ = floats(n, c.dim);
-  q_ = floats(n, c.dim);
-  k_ = floats(n, c.dim);
-  v_ = floats(n, c.dim);
-  ff_ = floats(n, c.n_ff);
-  if (c.gated) gated_ = floats(n, c.n_ff);
+  // Patches are over when attention begins, attention when the feed-forward does: they share their room.
+  const int ff = c.gated ? 2 * c.n_ff : c.n_ff, in_use = std::max(3 * c.dim, ff);
+  room_ = floats(n, std::max(c.patch_numbers(), c.layer_scale ? in_use + c.dim : in_use));
+  if (room_ != nullptr) {
+    const auto behind = [&](int cols) { return room_ + static_cast<std::ptrdiff_t>(n) * cols; };
+    q_ = room_;
+    k_ = behind(c.dim);
+    v_ = behind(2 * c.dim);
+    if (c.gated) gated_ = behind(c.n_ff);
+    if (c.layer_scale) branch_ = behind(in_use);
+  }
   scores_ = floats(compute.threads.count() * kPanelRows, n);
   places_.lay_out(arena, n_patches, limits.side_max() / c.patch_size);
   if (!compute.kernels.wide.fast) return;
@@ -55,7 +60,7 @@ void VisionEncoder::unfold() noexcept {
   const PatchGrid grid = places_.grid();
   const int p = config_->patch_size;
   const std::ptrdiff_t width = std::ptrdiff_t{grid.columns} * p, height = std::ptrdiff_t{grid.rows} * p;
-  float* out = patches_;
+  float* out = room_;
   for (int index = 0; index < grid.n(); ++index) {
     const int patch = places_.patch_at(index);
     const int py = patch / grid.columns, px = patch % grid.columns;
@@ -201,10 +206,10 @@ void VisionEncoder::turn(const Compute& compute) noexcept {
 void VisionEncoder::branch(const Compute& compute, const float* in, const AffineView& w,
                            const float* scale) noexcept {
   if (scale == nullptr) return linear(compute, in, n_rows_, {{w.weight, w.bias, x_, true}});
-  linear(compute, in, n_rows_, {{w.weight, w.bias, q_}});
+  linear(compute, in, n_rows_, {{w.weight, w.bias, branch_}});
   each_row(compute, n_rows_, [&](int row) {
     float* x = row_at(x_, row);
-    const float* add = row_at(q_, row);
+    const float* add = row_at(branch_, row);
     for (int i = 0; i < config_->dim; ++i) x[i] += scale[i] * add[i];
   });
 }
@@ -213,15 +218,15 @@ void VisionEncoder::feed_forward(const Compute& compute, const VisionLayer& w) n
   const VisionConfig& c = *config_;
   const auto ff_row = [&](float* base, int row) { return base + static_cast<std::ptrdiff_t>(row) * c.n_ff; };
   if (c.gated) {
-    linear(compute, h_, n_rows_, {{w.gate.weight, w.gate.bias, ff_}, {w.up.weight, w.up.bias, gated_}});
+    linear(compute, h_, n_rows_, {{w.gate.weight, w.gate.bias, room_}, {w.up.weight, w.up.bias, gated_}});
     each_row(compute, n_rows_,
-             [&](int row) { compute.kernels.silu_mul(ff_row(ff_, row), ff_row(gated_, row), c.n_ff); });
+             [&](int row) { compute.kernels.silu_mul(ff_row(room_, row), ff_row(gated_, row), c.n_ff); });
   } else {
-    linear(compute, h_, n_rows_, {{w.up.weight, w.up.bias, ff_}});
+    linear(compute, h_, n_rows_, {{w.up.weight, w.up.bias, room_}});
     each_row(compute, n_rows_,
-             [&](int row) { activate(compute.kernels, c.activation, ff_row(ff_, row), c.n_ff); });
+             [&](int row) { activate(compute.kernels, c.activation, ff_row(room_, row), c.n_ff); });
   }
-  branch(compute, ff_, w.down, w.ls2);
+  branch(compute, room_, w.down, w.ls2);
 }
 
 void VisionEncoder::begin(const Compute& compute, PatchGrid grid) noexcept {
@@ -235,9 +240,9 @@ void VisionEncoder::begin(const Compute& compute, PatchGrid grid) noexcept {
   for (int index = 0; index < grid.n() && c.places != PlaceTable::none; ++index)
     places_.table_row(k, places_.patch_at(index), row_at(x_, first + index));
   float* x = row_at(x_, first);
-  linear(compute, patches_, grid.n(),
+  linear(compute, room_, grid.n(),
          {{weights_->patch.weight, weights_->patch.bias, x, c.places != PlaceTable::none}});
-  if (c.two_frames) linear(compute, patches_, grid.n(), {{weights_->second_frame, nullptr, x, true}});
+  if (c.two_frames) linear(compute, room_, grid.n(), {{weights_->second_frame, nullptr, x, true}});
   if (c.class_token) {
     matrix_row(k, weights_->position, 0, x_);
     k.add(x_, weights_->class_token, c.dim);

@@ -13,8 +13,9 @@ namespace shrike {
 //
 // Shapes   planes [3][height][width] f32, normalised; rows [n_rows][dim], where a patch's row is row_of(y, x): in
 //          raster order, behind a class token where there is one, or window by window
-// Memory   section "vision": six activation buffers of the largest grid; keys and values as panels where the
-//          kernels have them; for each thread one panel of queries; the pixels' own buffer
+// Memory   section "vision": the residual stream of the largest grid, its norm, and one room for all else; keys and
+//          values as panels where the kernels have them; for each thread one panel of queries; the pixels' own
+//          buffer
 // Numbers  with weights in f32 attention is all in floats, else its products are in integers of 13 bits; within
 //          windows it is in floats
 // Source   SmolVLM / Idefics3 vision tower (SigLIP arXiv 2303.15343); CLIP arXiv 2103.00020; windows: Qwen2.5-VL
@@ -36,6 +37,7 @@ class VisionEncoder {
   // What the last step left, valid until the next.
   const float* rows() const noexcept { return rows_; }
   PatchGrid grid() const noexcept { return places_.grid(); }
+  float* room() noexcept { return room_; }  // free then: [n_patches_max][>= 3 * dim]
   int row_of(int y, int x) const noexcept { return places_.row_of(y, x); }
 
  private:
@@ -60,15 +62,16 @@ class VisionEncoder {
   int n_rows_ = 0;  // of the present grid
   int n_rows_max_ = 0;
   const float* rows_ = nullptr;
-  float* planes_ = nullptr;   // [3][height][width]
-  float* patches_ = nullptr;  // [n_patches][3 * patch * patch]
-  float* x_ = nullptr;        // [n_rows][dim], the residual stream
-  float* h_ = nullptr;        // [n_rows][dim], normed; then attention's output
-  float* q_ = nullptr;        // [n_rows][dim]; then what a branch adds, where it is scaled
+  float* planes_ = nullptr;  // [3][height][width]
+  float* x_ = nullptr;       // [n_rows][dim], the residual stream
+  float* h_ = nullptr;       // [n_rows][dim], normed; then attention's output
+  // Patches [n_patches][3 * patch * patch]; then q, k and v; then the feed-forward:
+  float* room_ = nullptr;
+  float* q_ = nullptr;  // [n_rows][dim]
   float* k_ = nullptr;
   float* v_ = nullptr;
-  float* ff_ = nullptr;      // [n_rows][n_ff]
-  float* gated_ = nullptr;   // likewise
+  float* gated_ = nullptr;   // [n_rows][n_ff], behind what the gate is
+  float* branch_ = nullptr;  // [n_rows][dim], what a branch adds, where it is scaled
   float* scores_ = nullptr;  // [n_threads][kPanelRows][n_rows]
   // Where attention goes over panels:
   std::byte* keys_ = nullptr;    // [n_heads][key_bytes]

@@ -79,6 +79,12 @@ void column_mass(float* mass, const float* p, int p_stride, int n_rows, int n) n
     for (int j = 0; j < n; ++j) mass[j] += p[static_cast<std::ptrdiff_t>(r) * p_stride + j];
 }
 
+void column_votes(float* votes, const float* p, int p_stride, int n_rows, int n, float least) noexcept {
+  for (int r = 0; r < n_rows; ++r)
+    for (int j = 0; j < n; ++j)
+      votes[j] += p[static_cast<std::ptrdiff_t>(r) * p_stride + j] >= least ? 1.0f : 0.0f;
+}
+
 }  // namespace
 
 void install_attention_scalar(Kernels& k) noexcept {
@@ -89,6 +95,7 @@ void install_attention_scalar(Kernels& k) noexcept {
   k.softmax = softmax;
   k.softmax_evidence = softmax_evidence;
   k.column_mass = column_mass;
+  k.column_votes = column_votes;
 }
 
 }  // namespace shrike

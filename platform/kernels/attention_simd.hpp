@@ -184,12 +184,47 @@ inline auto image_lanes(const std::uint8_t* modality, int i, int n) noexcept {
   return Set::not_zero(padded);
 }
 
+// Z, U and Q of both classes, in lanes, then summed up.
+template <class Vec>
+struct RowState {
+  Vec z[2] = {Vec(0.0f), Vec(0.0f)}, u[2] = {Vec(0.0f), Vec(0.0f)}, q[2] = {Vec(0.0f), Vec(0.0f)};
+};
+
+// Exponentials of the row and what they add up to. Classes whose largest scores are `apart` each have their own
+// `top` to be measured from; else one does for both, and nothing has to be chosen lane by lane. Far below 0
+// exponentials are 0 long before kFar, and 0 times a number is 0, where 0 times the pad is not.
+template <class Set, bool apart, class Vec = typename Set::Vec>
+inline RowState<Vec> row_state(float* row, const std::uint8_t* modality, int n, const float top[2]) noexcept {
+  constexpr float kFar = -256.0f;
+  const Vec top0(top[0]), top1(top[1]);
+  RowState<Vec> state;
+  over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
+    const auto image = image_lanes<Set>(modality, i, n);
+    const Vec d = xsimd::max(s - (apart ? xsimd::select(image, top1, top0) : top0), Vec(kFar));
+    const Vec e = exp<Set>(d);
+    const Vec e0 = Set::drop(image, e), e1 = Set::keep(image, e);
+    state.z[0] = state.z[0] + e0;
+    state.z[1] = state.z[1] + e1;
+    state.u[0] = xsimd::fma(e0, d, state.u[0]);
+    state.u[1] = xsimd::fma(e1, d, state.u[1]);
+    if constexpr (apart) {
+      state.q[0] = xsimd::fma(e0, e0, state.q[0]);
+      state.q[1] = xsimd::fma(e1, e1, state.q[1]);
+    } else {
+      state.q[0] = xsimd::fma(e, e, state.q[0]);
+    }
+    store_part(row, i, n, e);
+  });
+  return state;
+}
+
 // One online state (m, Z, U, Q) per class in the lanes of its own registers, joined at the end; one
 // exponential a slot.
 template <class Set>
 void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept {
   using Vec = typename Set::Vec;
   constexpr float none_at_all = -INFINITY;
+  constexpr float kNear = 16.0f;  // e^-16 of what is measured from elsewhere still has all its digits
   const Vec none(none_at_all);
   Vec m0 = none, m1 = none;
   over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
@@ -197,57 +232,74 @@ void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEviden
     m0 = xsimd::max(m0, xsimd::select(image, none, s));
     m1 = xsimd::max(m1, xsimd::select(image, s, none));
   });
-  const float m[2] = {largest_lane(m0), largest_lane(m1)};
-  // A class without slots has no largest score, and padded lanes are of one; 0 keeps them minus infinity.
-  const Vec top0(m[0] > none_at_all ? m[0] : 0.0f), top1(m[1] > none_at_all ? m[1] : 0.0f), zero(0.0f);
-  Vec z0 = zero, z1 = zero, u0 = zero, u1 = zero, q0 = zero, q1 = zero;
-  over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
-    const auto image = image_lanes<Set>(modality, i, n);
-    const Vec from_top = s - xsimd::select(image, top1, top0);
-    const Vec e = exp<Set>(from_top);
-    const Vec d = xsimd::select(e > zero, from_top, zero);  // padded: 0 times minus infinity must stay 0
-    const Vec e0 = xsimd::select(image, zero, e), e1 = xsimd::select(image, e, zero);
-    z0 = z0 + e0;
-    z1 = z1 + e1;
-    u0 = xsimd::fma(e0, d, u0);
-    u1 = xsimd::fma(e1, d, u1);
-    q0 = xsimd::fma(e0, e0, q0);
-    q1 = xsimd::fma(e1, e1, q1);
-    store_part(row, i, n, e);
-  });
-  const float z[2] = {lane_sum(z0), lane_sum(z1)}, u[2] = {lane_sum(u0), lane_sum(u1)},
-              q[2] = {lane_sum(q0), lane_sum(q1)};
+  float m[2] = {largest_lane(m0), largest_lane(m1)};
   const float top = m[0] > m[1] ? m[0] : m[1];
-  float f[2] = {0.0f, 0.0f}, all_z = 0.0f, all_u = 0.0f, all_q = 0.0f;
+  // A class without slots has no largest score; any number will do.
+  for (float& largest : m) largest = largest > none_at_all ? largest : top;
+  const bool apart = m[0] - m[1] > kNear || m[1] - m[0] > kNear;
+  if (!apart) m[0] = m[1] = top;
+  const RowState<Vec> state =
+      apart ? row_state<Set, true>(row, modality, n, m) : row_state<Set, false>(row, modality, n, m);
+
+  float f[2] = {0.0f, 0.0f}, z[2], all_z = 0.0f, all_u = 0.0f, all_q = 0.0f;
   *evidence = {};
   for (int c = 0; c < 2; ++c) {
+    z[c] = lane_sum(state.z[c]);
     if (z[c] == 0.0f) continue;
+    const float u = lane_sum(state.u[c]);
     f[c] = std::exp(m[c] - top);
     all_z += f[c] * z[c];
-    all_u += f[c] * (u[c] + (m[c] - top) * z[c]);
-    all_q += f[c] * f[c] * q[c];
-    evidence->class_entropy[c] = std::log(z[c]) - u[c] / z[c];
+    all_u += f[c] * (u + (m[c] - top) * z[c]);
+    evidence->class_entropy[c] = std::log(z[c]) - u / z[c];
   }
+  for (int c = 0; c < 2; ++c) all_q += apart ? f[c] * f[c] * lane_sum(state.q[c]) : lane_sum(state.q[c]);
   for (int c = 0; c < 2; ++c) evidence->mass[c] = f[c] * z[c] / all_z;
   evidence->lse = top + std::log(all_z);
   evidence->entropy = std::log(all_z) - all_u / all_z;
   evidence->sum_sq = all_q / (all_z * all_z);
+  if (!apart) return scale_row<Vec>(row, n, 1.0f / all_z);
   const Vec factor0(f[0] / all_z), factor1(f[1] / all_z);
   over_row<Vec>(row, n, 0.0f, [&](Vec e, int i) {
     store_part(row, i, n, e * xsimd::select(image_lanes<Set>(modality, i, n), factor1, factor0));
   });
 }
 
+// out[j] += each(p[r][j]) of up to four rows, in ascending order: a column is read and written once for all four,
+// and more rows side by side would be more streams than a core fetches ahead.
+template <class Vec, int rows, class Each, class One>
+inline void add_rows(float* out, const float* p, std::ptrdiff_t stride, int n, Each each, One one) noexcept {
+  constexpr int kWidth = static_cast<int>(Vec::size);
+  int j = 0;
+  for (; j + kWidth <= n; j += kWidth) {
+    Vec sum = Vec::load_unaligned(out + j);
+    for (int r = 0; r < rows; ++r) sum = sum + each(Vec::load_unaligned(p + r * stride + j));
+    sum.store_unaligned(out + j);
+  }
+  for (; j < n; ++j)
+    for (int r = 0; r < rows; ++r) out[j] += one(p[r * stride + j]);
+}
+
+template <class Vec, class Each, class One>
+inline void add_columns(float* out, const float* p, std::ptrdiff_t stride, int n_rows, int n, Each each,
+                        One one) noexcept {
+  int r = 0;
+  for (; r + 4 <= n_rows; r += 4) add_rows<Vec, 4>(out, p + r * stride, stride, n, each, one);
+  for (; r < n_rows; ++r) add_rows<Vec, 1>(out, p + r * stride, stride, n, each, one);
+}
+
 template <class Vec>
 void column_mass(float* mass, const float* p, int p_stride, int n_rows, int n) noexcept {
-  for (int r = 0; r < n_rows; ++r) {
-    const float* row = p + static_cast<std::ptrdiff_t>(r) * p_stride;
-    constexpr int kWidth = static_cast<int>(Vec::size);
-    int j = 0;
-    for (; j + kWidth <= n; j += kWidth)
-      (Vec::load_unaligned(mass + j) + Vec::load_unaligned(row + j)).store_unaligned(mass + j);
-    for (; j < n; ++j) mass[j] += row[j];
-  }
+  add_columns<Vec>(
+      mass, p, p_stride, n_rows, n, [](Vec v) { return v; }, [](float v) { return v; });
+}
+
+template <class Set>
+void column_votes(float* votes, const float* p, int p_stride, int n_rows, int n, float least) noexcept {
+  using Vec = typename Set::Vec;
+  const Vec enough(least), vote(1.0f);
+  add_columns<Vec>(
+      votes, p, p_stride, n_rows, n, [&](Vec v) { return Set::keep(v >= enough, vote); },
+      [&](float v) { return v >= least ? 1.0f : 0.0f; });
 }
 
 template <class Lanes, class Set>
@@ -259,6 +311,7 @@ void install_attention(Kernels& k) noexcept {
   k.softmax = softmax<Set>;
   k.softmax_evidence = softmax_evidence<Set>;
   k.column_mass = column_mass<typename Set::Vec>;
+  k.column_votes = column_votes<Set>;
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "platform/kernels/install.hpp"
-#include "platform/kernels/q8.hpp"
 
 namespace shrike {
 namespace {
@@ -23,22 +22,6 @@ void from_f16(float* out, const f16* x, int n) noexcept {
   for (; i + 8 <= n; i += 8)
     _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i))));
   for (; i < n; ++i) out[i] = _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(x[i])));
-}
-
-void q8_0_to_f32(float* out, const std::byte* row, int n) noexcept {
-  for (int g = 0; g < n / kQ8Group; ++g, out += kQ8Group) {
-    // Read where it lies: a copy would be written whole and read in parts, which processors wait for.
-    const std::byte* block = row + static_cast<std::size_t>(g) * sizeof(QBlockQ8_0);
-    f16 scale;
-    std::memcpy(&scale, block, sizeof(scale));
-    const __m256 d = _mm256_set1_ps(_mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(scale))));
-#pragma GCC unroll 4
-    for (int i = 0; i < kQ8Group; i += 8) {
-      const __m256i q =
-          _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(block + sizeof(scale) + i)));
-      _mm256_storeu_ps(out + i, _mm256_mul_ps(d, _mm256_cvtepi32_ps(q)));
-    }
-  }
 }
 
 void quantize_q8(std::int8_t* q, float* d, const float* x, int n) noexcept {
@@ -75,7 +58,6 @@ void quantize_q8(std::int8_t* q, float* d, const float* x, int n) noexcept {
 void install_convert_avx2(Kernels& k) noexcept {
   k.f32_to_f16 = to_f16;
   k.f16_to_f32 = from_f16;
-  k.q8_0_to_f32 = q8_0_to_f32;
   k.quantize_q8 = quantize_q8;
 }
 

@@ -1,7 +1,6 @@
 #include <arm_neon.h>
 
 #include "platform/kernels/install.hpp"
-#include "platform/kernels/q8.hpp"
 
 namespace shrike {
 namespace {
@@ -16,22 +15,6 @@ void from_f16(float* out, const f16* x, int n) noexcept {
   int i = 0;
   for (; i + 4 <= n; i += 4) vst1q_f32(out + i, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(x + i))));
   for (; i < n; ++i) out[i] = vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(x[i]))), 0);
-}
-
-float scale_of(const QBlockQ8_0& block) noexcept {
-  return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(block.d))), 0);
-}
-
-void q8_0_to_f32(float* out, const std::byte* row, int n) noexcept {
-  for (int g = 0; g < n / kQ8Group; ++g, out += kQ8Group) {
-    const QBlockQ8_0 block = load_q8_0(row, g);
-    const float d = scale_of(block);
-    for (int i = 0; i < kQ8Group; i += 8) {
-      const int16x8_t q = vmovl_s8(vld1_s8(block.q + i));
-      vst1q_f32(out + i, vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(q))), d));
-      vst1q_f32(out + i + 4, vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_high_s16(q))), d));
-    }
-  }
 }
 
 void quantize_q8(std::int8_t* q, float* d, const float* x, int n) noexcept {
@@ -61,7 +44,6 @@ void quantize_q8(std::int8_t* q, float* d, const float* x, int n) noexcept {
 void install_convert_neon(Kernels& k) noexcept {
   k.f32_to_f16 = to_f16;
   k.f16_to_f32 = from_f16;
-  k.q8_0_to_f32 = q8_0_to_f32;
   k.quantize_q8 = quantize_q8;
 }
 

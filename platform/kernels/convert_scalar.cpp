@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "platform/kernels/install.hpp"
-#include "platform/kernels/q8.hpp"
 
 namespace shrike {
 namespace {
@@ -14,14 +13,6 @@ void to_f16(f16* out, const float* x, int n) noexcept {
 
 void from_f16(float* out, const f16* x, int n) noexcept {
   for (int i = 0; i < n; ++i) out[i] = f16_to_f32(x[i]);
-}
-
-void q8_0_to_f32(float* out, const std::byte* row, int n) noexcept {
-  for (int g = 0; g < n / kQ8Group; ++g) {
-    const QBlockQ8_0 block = load_q8_0(row, g);
-    const float d = f16_to_f32(block.d);
-    for (int i = 0; i < kQ8Group; ++i) out[g * kQ8Group + i] = d * block.q[i];
-  }
 }
 
 void quantize_q8(std::int8_t* q, float* d, const float* x, int n) noexcept {
@@ -43,7 +34,6 @@ void quantize_q8(std::int8_t* q, float* d, const float* x, int n) noexcept {
 void install_convert_scalar(Kernels& k) noexcept {
   k.f32_to_f16 = to_f16;
   k.f16_to_f32 = from_f16;
-  k.q8_0_to_f32 = q8_0_to_f32;
   k.quantize_q8 = quantize_q8;
 }
 

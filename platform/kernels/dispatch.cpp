@@ -81,6 +81,7 @@ Kernels kernels_for(Isa isa) noexcept {
   install_quants_scalar(k);
   install_attention_scalar(k);
   install_rows_scalar(k);
+  install_merge_scalar(k);
   install_image_scalar(k);
   install_peak_scalar(k);
   install_panel_scalar(k);
@@ -94,6 +95,7 @@ Kernels kernels_for(Isa isa) noexcept {
     install_quants_avx2(k);
     install_attention_avx2(k);
     install_rows_avx2(k);
+    install_merge_avx2(k);
     install_image_avx2(k);
     install_peak_avx2(k);
     install_panel_avx2(k);
@@ -115,6 +117,7 @@ Kernels kernels_for(Isa isa) noexcept {
     install_quants_neon(k);
     install_attention_neon(k);
     install_rows_neon(k);
+    install_merge_neon(k);
     install_image_neon(k);
     install_peak_neon(k);
   }

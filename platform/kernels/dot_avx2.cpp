@@ -5,5 +5,4 @@ void shrike::install_dot_avx2(Kernels& k) noexcept {
   k.matmul_f32 = matmul_floats<LanesAvx2, float>;
   k.matmul_f16 = matmul_floats<LanesAvx2, f16>;
   k.matmul_bf16 = matmul_floats<LanesAvx2, bf16>;
-  k.matmul_q8_0 = matmul_q8<LanesAvx2>;
 }

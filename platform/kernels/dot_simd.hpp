@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "platform/kernels/install.hpp"
-#include "platform/kernels/q8.hpp"
 
 namespace shrike {
 namespace {
@@ -11,7 +10,7 @@ namespace {
 // Products over rows that lie along k: a tile of rows x outputs keeps one register of partial sums per
 // output, so every output is summed in the same order whatever the tile: lane by lane along k, the tail as
 // one register padded with zeros, then Lanes::sum. Chunks, cuts and threads therefore change no bit.
-constexpr int kPrefetchBytes = 512;
+constexpr std::ptrdiff_t kLine = 64;  // of a cache
 
 template <class Lanes, class T>
 typename Lanes::Vec load_tail(const T* x, int n) noexcept {
@@ -27,8 +26,15 @@ inline void dot_tile(typename Lanes::Vec (&acc)[rows][outs], const float* x, std
   using Vec = typename Lanes::Vec;
   for (auto& row : acc)
     for (Vec& sum : row) sum = Lanes::zero();
+  // One row is bound by memory. The next tile is fetched meanwhile, line by line in the order of memory, whatever
+  // the order of reading, because that is what memory is fast at.
+  const auto* next = reinterpret_cast<const char*>(w + outs * w_stride);
+  std::ptrdiff_t fetched = 0;
   int k = 0;
   for (; k + Lanes::kWidth <= n; k += Lanes::kWidth) {
+    if constexpr (rows == 1)
+      for (; fetched < outs * (k + Lanes::kWidth) * static_cast<std::ptrdiff_t>(sizeof(T)); fetched += kLine)
+        Lanes::prefetch(next + fetched);
     if constexpr (rows <= outs) {  // fewer activations than weights are held
       Vec v[rows];
 #pragma GCC unroll 8
@@ -36,8 +42,6 @@ inline void dot_tile(typename Lanes::Vec (&acc)[rows][outs], const float* x, std
 #pragma GCC unroll 8
       for (int c = 0; c < outs; ++c) {
         const Vec weight = Lanes::load(w + c * w_stride + k);
-        if constexpr (rows == 1)
-          Lanes::prefetch(reinterpret_cast<const char*>(w + c * w_stride + k) + kPrefetchBytes);
 #pragma GCC unroll 8
         for (int r = 0; r < rows; ++r) {
           acc[r][c] = Lanes::fma(v[r], weight, acc[r][c]);
@@ -122,39 +126,6 @@ void matmul_floats(const Matmul& t) noexcept {
     typename Lanes::Vec acc[rows][outs];
     dot_tile<Lanes, rows, outs>(acc, t.x + static_cast<std::ptrdiff_t>(row) * t.x_stride, t.x_stride,
                                 reinterpret_cast<const T*>(t.w) + out * w_stride, w_stride, t.n_in);
-    for (int r = 0; r < rows; ++r) {
-      float sums[outs];
-      sum_tile<Lanes, outs>(sums, acc[r]);
-      put<outs>(t, row + r, out, sums);
-    }
-  });
-}
-
-template <class Lanes>
-void matmul_q8(const Matmul& t) noexcept {
-  const int n_groups = t.n_in / kQ8Group;
-  over_tiles<Lanes>(t.n_rows, t.out_begin, t.out_end, [&]<int rows, int outs>(int row, int out) {
-    typename Lanes::Vec acc[rows][outs];
-    for (auto& sums : acc)
-      for (auto& sum : sums) sum = Lanes::zero();
-    const std::byte* w = t.w + static_cast<std::size_t>(out) * t.w_row_bytes;
-    const std::int8_t* q = t.xq + static_cast<std::ptrdiff_t>(row) * t.n_in;
-    const float* d = t.xd + static_cast<std::ptrdiff_t>(row) * n_groups;
-    for (int g = 0; g < n_groups; ++g)
-#pragma GCC unroll 8
-      for (int c = 0; c < outs; ++c) {
-        const std::byte* weights = w + static_cast<std::size_t>(c) * t.w_row_bytes;
-        const typename Lanes::Group group = Lanes::load_group(weights, g);
-        if constexpr (rows == 1)
-          Lanes::prefetch(weights + static_cast<std::size_t>(g) * sizeof(QBlockQ8_0) + kPrefetchBytes);
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; ++r) {
-          const auto dot = Lanes::dot(group, q + static_cast<std::ptrdiff_t>(r) * t.n_in + g * kQ8Group);
-          acc[r][c] = Lanes::fma(dot, Lanes::all(group.d * d[static_cast<std::ptrdiff_t>(r) * n_groups + g]),
-                                 acc[r][c]);
-          Lanes::stay(acc[r][c]);
-        }
-      }
     for (int r = 0; r < rows; ++r) {
       float sums[outs];
       sum_tile<Lanes, outs>(sums, acc[r]);

@@ -81,6 +81,13 @@ struct ResampleAxis {
 };
 inline constexpr int kResampleBits = 22;
 
+// A key as a direction in 16 bits: whole numbers up to 2047 whose products a 32-bit sum of 256 holds. A panel
+// holds directions side by side, eight to a group, and a group's numbers in pairs: [n / 8][n_pairs][8][2]. What
+// fills up the last group does not matter; what fills up an odd number is 0.
+inline constexpr float kDirectionTop = 2047.0f;                        // the largest whole number
+inline constexpr float kDirectionMin = 1e-35f, kDirectionMax = 1e38f;  // max|x| of rows that have one
+inline constexpr int kPanelKeys = 8;
+
 // Keys and values in few bits: a row of n numbers in groups of 32, the last one short, each with scales of its
 // own; what a group is: rows.hpp. n >= 0; rows need no alignment.
 struct RowKernels {
@@ -175,7 +182,6 @@ struct Kernels {
   // --- convert --------------------------------------------------------------------------------------- exact
   void (*f32_to_f16)(f16* out, const float* x, int n) noexcept;  // to nearest even
   void (*f16_to_f32)(float* out, const f16* x, int n) noexcept;
-  void (*q8_0_to_f32)(float* out, const std::byte* row, int n) noexcept;  // n a multiple of 32
   // Per group of 32: d = max|x| / 127, q = trunc(v +- 0.5) of v = x * (127 / max|x|); d = 0 gives q = 0. Same
   // bits everywhere. Numbers that are not finite or whose inverse is not give some q in -127..127.
   void (*quantize_q8)(std::int8_t* q, float* d, const float* x, int n) noexcept;  // n a multiple of 32
@@ -223,6 +229,17 @@ struct Kernels {
   void (*softmax_evidence)(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept;
   // mass[j] += sum over rows of p[r][j], rows in ascending order (exact: plain additions)
   void (*column_mass)(float* mass, const float* p, int p_stride, int n_rows, int n) noexcept;
+  // votes[j] += rows with p[r][j] >= least
+  void (*column_votes)(float* votes, const float* p, int p_stride, int n_rows, int n, float least) noexcept;
+
+  // --- merge --------------------------------------------------------------------------------------- exact
+  // q[i] = x[i] * 2047 / max|x|, rounded to nearest even; returns 1 / |q|. Rows whose max|x| is
+  // 0, infinite or close to either give q = 0 and 0; a number that is none gives 0. n <= 256
+  float (*direction)(std::int16_t* q, const float* x, int n) noexcept;
+  // best[r] = the key j with the largest dot(q[r], key j) * inverse[j], of equal ones the first; -1: there is
+  // none.    q [n_q][2 n_pairs], panel as above, inverse [n_keys]
+  void (*nearest)(std::int32_t* best, const std::int16_t* q, int n_q, const std::int16_t* panel,
+                  const float* inverse, int n_keys, int n_pairs) noexcept;
 
   // --- rows in few bits ---------------------------------------------------------------- error of a number
   RowKernels rows_q8;  // d = max|x| / 127 as a half, x = d q:         <= 0.57 d

@@ -2,7 +2,7 @@
 
 #include <immintrin.h>
 
-#include "platform/kernels/q8.hpp"
+#include "platform/numeric.hpp"
 
 namespace shrike {
 namespace {
@@ -43,24 +43,6 @@ struct LanesAvx2 {
     _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(fours), _mm256_extractf128_ps(fours, 1)));
   }
 
-  // One group of 32 int8 weights, and its product with 32 int8 activations as 8 partial sums. The weight goes
-  // in as |w| (unsigned, so -128 is fine) and hands its sign to the activation, which is never -128.
-  struct Group {
-    __m256i magnitude, sign;
-    float d;
-  };
-  static Group load_group(const std::byte* row, int g) noexcept {
-    const std::byte* at = row + static_cast<std::size_t>(g) * sizeof(QBlockQ8_0);
-    f16 d;
-    std::memcpy(&d, at, sizeof(d));
-    const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + sizeof(d)));
-    return {_mm256_abs_epi8(w), w, _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(d)))};
-  }
-  static Vec dot(const Group& w, const std::int8_t* x) noexcept {
-    const __m256i q = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
-    const __m256i pairs = _mm256_maddubs_epi16(w.magnitude, _mm256_sign_epi8(q, w.sign));
-    return _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-  }
   static void prefetch(const void* at) noexcept { _mm_prefetch(static_cast<const char*>(at), _MM_HINT_T0); }
 };
 

@@ -2,7 +2,7 @@
 
 #include <arm_neon.h>
 
-#include "platform/kernels/q8.hpp"
+#include "platform/numeric.hpp"
 
 namespace shrike {
 namespace {
@@ -35,27 +35,6 @@ struct LanesNeon {
     vst1q_f32(out, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
   }
 
-  struct Group {
-    int8x16_t low, high;
-    float d;
-  };
-  static Group load_group(const std::byte* row, int g) noexcept {
-    const std::byte* at = row + static_cast<std::size_t>(g) * sizeof(QBlockQ8_0);
-    f16 d;
-    std::memcpy(&d, at, sizeof(d));
-    const auto* q = reinterpret_cast<const std::int8_t*>(at + sizeof(d));
-    return {vld1q_s8(q), vld1q_s8(q + 16),
-            vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(d))), 0)};
-  }
-  // Two products of at most 127 * 128 fit into 16 bits, so they are added there first.
-  static Vec dot(const Group& w, const std::int8_t* x) noexcept {
-    const int8x16_t a = vld1q_s8(x), b = vld1q_s8(x + 16);
-    const int16x8_t s =
-        vmlal_s8(vmull_s8(vget_low_s8(w.low), vget_low_s8(a)), vget_high_s8(w.low), vget_high_s8(a));
-    const int16x8_t t =
-        vmlal_s8(vmull_s8(vget_low_s8(w.high), vget_low_s8(b)), vget_high_s8(w.high), vget_high_s8(b));
-    return vcvtq_f32_s32(vpadalq_s16(vpaddlq_s16(s), t));
-  }
   static void prefetch(const void* at) noexcept { __builtin_prefetch(at); }
 };
 

@@ -22,6 +22,10 @@ struct Avx2 {
     return _mm256_castsi256_ps(_mm256_cmpgt_epi32(wide, _mm256_setzero_si256()));
   }
 
+  // The lanes where the condition holds, or where it does not; 0 elsewhere.
+  static Vec keep(Vec::batch_bool_type lanes, Vec v) noexcept { return _mm256_and_ps(lanes, v); }
+  static Vec drop(Vec::batch_bool_type lanes, Vec v) noexcept { return _mm256_andnot_ps(lanes, v); }
+
   static Vec times_two_to(Vec y, Vec shifted) noexcept {
     const __m256i n =
         _mm256_sub_epi32(_mm256_castps_si256(shifted), _mm256_castps_si256(_mm256_set1_ps(kRounder)));

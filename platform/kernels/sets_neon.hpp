@@ -27,6 +27,14 @@ struct Neon {
     return vtstq_u32(wide, wide);
   }
 
+  // The lanes where the condition holds, or where it does not; 0 elsewhere.
+  static Vec keep(Vec::batch_bool_type lanes, Vec v) noexcept {
+    return vreinterpretq_f32_u32(vandq_u32(lanes, vreinterpretq_u32_f32(v)));
+  }
+  static Vec drop(Vec::batch_bool_type lanes, Vec v) noexcept {
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), lanes));
+  }
+
   static Vec times_two_to(Vec y, Vec shifted) noexcept {
     const int32x4_t n =
         vsubq_s32(vreinterpretq_s32_f32(shifted), vreinterpretq_s32_f32(vdupq_n_f32(kRounder)));

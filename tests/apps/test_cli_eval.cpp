@@ -34,14 +34,19 @@ Json timeless(Json cell) {
 }
 
 void expect_cell(const Json& cell) {
-  expect_keys(cell, {"policy", "budget", "mode", "frames", "questions", "accuracy", "accuracy_old",
-                     "full_accuracy", "kv_bytes", "full_kv_bytes", "frame_ms", "token_ms"});
+  expect_keys(cell,
+              {"policy", "budget", "mode", "frames", "questions", "accuracy", "accuracy_old", "full_accuracy",
+               "kept_bytes", "kv_bytes", "pool_bytes", "full_kv_bytes", "frame_ms", "token_ms"});
   EXPECT_EQ(cell["frames"], 8);
   if (cell["policy"] == "full") {
     EXPECT_EQ(cell["accuracy"], cell["full_accuracy"]);
     return;
   }
-  EXPECT_LE(cell["kv_bytes"].get<std::int64_t>(), cell["budget_bytes"].get<std::int64_t>()) << cell;
+  const auto bytes = [&](const char* key) { return cell[key].get<std::int64_t>(); };
+  const bool is_share = cell["budget"].get<std::string>().ends_with("%");
+  EXPECT_LE(bytes(is_share ? "kept_bytes" : "pool_bytes"), bytes("budget_bytes")) << cell;
+  EXPECT_LE(bytes("kept_bytes"), bytes("kv_bytes"));
+  EXPECT_LE(bytes("kv_bytes"), bytes("pool_bytes"));
   if (cell["accuracy"].is_null()) {
     EXPECT_EQ(cell["questions"], 0);
     EXPECT_GT(cell["needed_bytes"].get<std::int64_t>(), cell["budget_bytes"].get<std::int64_t>());
@@ -54,7 +59,7 @@ void expect_cell(const Json& cell) {
 
 TEST_F(Eval, json_is_a_line_for_each_policy_budget_and_mode_and_hangs_on_no_threads) {
   const auto lines = [](const char* threads) {
-    const Finished f = run_shrike(small({"--budgets", "70,5,8MiB", "--json", "-t", threads}));
+    const Finished f = run_shrike(small({"--budgets", "70,0.5,8MiB", "--json", "-t", threads}));
     EXPECT_EQ(f.code, 0) << f.err;
     EXPECT_EQ(f.err, "");
     return json_lines(f.out);
@@ -69,12 +74,31 @@ TEST_F(Eval, json_is_a_line_for_each_policy_budget_and_mode_and_hangs_on_no_thre
   }
   EXPECT_EQ(one[0]["mode"], "multi-request");
   EXPECT_EQ(one[4]["mode"], "multi-turn");
-  EXPECT_TRUE(one[2]["accuracy"].is_null()) << "5 % hold not even a question";
+  EXPECT_TRUE(one[2]["accuracy"].is_null()) << "0.5 % hold not even the opening words";
   for (const std::size_t plenty : {3u, 7u}) {
     EXPECT_EQ(one[plenty]["accuracy"], one[plenty]["full_accuracy"]) << "with room for all, recent is full";
     EXPECT_EQ(one[plenty]["p_equal"], 1.0);
     EXPECT_EQ(one[plenty]["kv_bytes"], one[plenty - 3]["kv_bytes"]);
   }
+}
+
+// What a share caps is what is kept; a frame, a question and blocks have room beside it. So no policy is refused
+// for the smallest of the usual shares, however short the stream.
+TEST_F(Eval, every_policy_works_at_five_percent_of_a_short_stream_and_keeps_no_more) {
+  const Finished f = run_shrike({"eval", "--streams", "1", "--frames", "8", "--questions", "2", "--policies",
+                                 "all", "--budgets", "5", "--json"});
+  ASSERT_EQ(f.code, 0) << f.err;
+  int n_cells = 0;
+  for (const Json& cell : json_lines(f.out)) {
+    if (cell["policy"] == "full") continue;
+    SCOPED_TRACE(cell.dump());
+    ++n_cells;
+    EXPECT_FALSE(cell["accuracy"].is_null());
+    const auto share = 0.05 * cell["full_kv_bytes"].get<double>();
+    EXPECT_LE(cell["kept_bytes"].get<double>(), share);
+    EXPECT_GT(cell["pool_bytes"], cell["kv_bytes"]) << "a question has room";
+  }
+  EXPECT_GE(n_cells, 60);
 }
 
 // The columns of a line of answers.csv; no field of this model has a comma.

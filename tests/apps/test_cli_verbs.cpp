@@ -24,10 +24,10 @@ TEST_F(Info, tells_what_the_shipped_files_are) {
   const Finished f = run_shrike({"info"});
   EXPECT_EQ(f.code, 0);
   EXPECT_EQ(f.err, "");
-  for (const char* text :
-       {"perch-f16.gguf\n", "mmproj-perch-f16.gguf\n", "general.architecture   llama",
-        "general.architecture   clip", "7,327,360", "tokens_per_image", "kv_bytes_per_token",
-        "chat_format            shrike\n", " tensors, ", "<end_of_utterance>"})
+  for (const char* text : {"perch-f16.gguf\n", "mmproj-perch-f16.gguf\n", "general.architecture   llama",
+                           "general.architecture   clip", "7,327,360", "tokens_per_image",
+                           "kv_bytes_per_token", "kv_budget_smallest_bytes", "kv_budget_sensible_bytes",
+                           "chat_format            shrike\n", " tensors, ", "<end_of_utterance>"})
     EXPECT_THAT(f.out, HasSubstr(text));
 }
 
@@ -103,7 +103,8 @@ TEST_F(PlanVerb, is_a_table_of_the_same_rows_for_people) {
   EXPECT_EQ(f.code, 0);
   EXPECT_EQ(f.err, "");
   for (const Json& row : plan["rows"]) EXPECT_THAT(f.out, HasSubstr(row["name"].get<std::string>()));
-  for (const char* text : {"= one arena", "= total", "never exceeded", "smallest --kv-budget that works: "})
+  for (const char* text : {"= one arena", "= total", "never exceeded",
+                           "smallest --kv-budget that works: ", " a sensible one: ", " of KV in f16"})
     EXPECT_THAT(f.out, HasSubstr(text));
   EXPECT_EQ(f.out.find('\033'), f.out.npos) << "no colours where nobody looks";
 }
@@ -120,6 +121,32 @@ TEST_F(PlanVerb, a_budget_that_is_kept_is_the_kv_pool_s_size) {
     EXPECT_LE(pool(text), bytes);
     EXPECT_GT(pool(text), bytes - 8192) << "less than a block goes unused";
   }
+}
+
+// What `info` and `plan` say of budgets is the same, and true: with the smallest it works, with a block less not.
+TEST_F(PlanVerb, budgets_that_are_said_to_work_do) {
+  const Json text = json_lines(run_shrike({"info", "--json"}).out).at(0)["model"];
+  for (const char* codec : {"f16", "q8_0", "q4"}) {
+    const std::string policy = std::string("recent, codec=") + codec;
+    const Json plan = json_lines(run_shrike({"plan", "--json", "--kv-policy", policy}).out).at(0);
+    EXPECT_EQ(plan["kv_codec"], codec);
+    EXPECT_EQ(plan["kv_bytes_per_token"], text["kv_bytes_per_token"][codec]);
+    const std::int64_t least = plan["kv_budget_min_bytes"], sensible = plan["kv_budget_sensible_bytes"];
+    EXPECT_GT(sensible, least);
+    const auto code = [&](std::int64_t bytes) {
+      return run_shrike({"plan", "--kv-policy", policy, "--kv-budget", std::to_string(bytes)}).code;
+    };
+    EXPECT_EQ(code(least), 0);
+    EXPECT_EQ(code(least - 1), 78);
+    const Json with = json_lines(run_shrike({"plan", "--json", "--kv-policy", policy, "--kv-budget",
+                                             std::to_string(sensible)})
+                                     .out)
+                          .at(0);
+    EXPECT_GE(with["stream_frames_max"], 16);
+  }
+  const Json f16 = json_lines(run_shrike({"plan", "--json"}).out).at(0);
+  EXPECT_EQ(f16["kv_budget_min_bytes"], text["kv_budget_smallest_bytes"]);
+  EXPECT_EQ(f16["kv_budget_sensible_bytes"], text["kv_budget_sensible_bytes"]);
 }
 
 // --- trace -------------------------------------------------------------------------------------------------

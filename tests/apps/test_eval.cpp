@@ -146,7 +146,7 @@ class Report : public ::testing::Test {
     for (const std::vector<bool>& right :
          {std::vector<bool>{true, true, false, true}, {true, false, false, true}, {false, false, true, true}})
       outcome_.tracks.push_back({watched(right), watched(right)});
-    for (EvalWatched& full : outcome_.tracks[0]) full.kv_bytes = 10'000;
+    for (EvalWatched& full : outcome_.tracks[0]) full.kept_bytes = 10'000;
     outcome_.tracks[2][1] = {};
     outcome_.tracks[2][1].too_small_for = 1234;
     outcome_.tracks[2][1].budget_bytes = 1000;
@@ -156,7 +156,9 @@ class Report : public ::testing::Test {
     EvalWatched w;
     w.done = true;
     w.budget_bytes = 1000;
-    w.kv_bytes = 900;
+    w.kept_bytes = 990;
+    w.kv_bytes = 1100;
+    w.pool_bytes = 1500;
     w.see_ns = {1'000'000, 3'000'000};
     w.live = {10, 20};
     w.asked.resize(1);
@@ -190,7 +192,9 @@ TEST_F(Report, counts_answers_and_compares_each_with_that_of_full) {
   EXPECT_EQ(good.n_only_cell, 0);
   EXPECT_EQ(good.p_equal, 0.5);
   EXPECT_EQ(good.budget_bytes, 1000);
-  EXPECT_EQ(good.kv_bytes, 900);
+  EXPECT_EQ(good.kept_bytes, 990);
+  EXPECT_EQ(good.kv_bytes, 1100);
+  EXPECT_EQ(good.pool_bytes, 1500);
   EXPECT_EQ(good.full_kv_bytes, 10'000);
   EXPECT_EQ(good.frame_ms, 2);
   EXPECT_EQ(good.token_ms, 0.5);

@@ -38,7 +38,8 @@ struct Desk {
   std::vector<SlotFacts> facts;
   std::vector<std::int32_t> positions, order, target;
   std::vector<std::uint8_t> keep, changed;
-  std::vector<float> score, scratch, cosines, count, keys, values, sums;
+  std::vector<float> score, scratch, cosines, count, keys, values;
+  std::vector<std::int16_t> directions;
   std::array<std::vector<float>, kMarks> marks;
   std::vector<float> query_mean, query_variance;  // [group][head_dim]; empty: zeros, of one head
   const RopeTable* rope = nullptr;                // null: nothing is turned
@@ -61,7 +62,6 @@ struct Desk {
   void rows(int dim, std::vector<float> numbers) {
     head_dim = dim;
     keys = values = std::move(numbers);
-    sums.assign(static_cast<std::size_t>(2 * dim), 0);
     if (facts.empty()) add(0, static_cast<int>(keys.size()) / dim);
   }
 
@@ -98,8 +98,9 @@ struct Desk {
   // keep says who stays.
   void run(const PartRow<MergePart>& part, Args args) {
     const Candidates slots = candidates();
-    const Merging merging{slots, keep,   score,   keys.data(), values.data(), count,        changed,
-                          order, target, scratch, cosines,     sums.data(),   memory.data()};
+    directions.assign(direction_room(slots.n(), head_dim), 0);
+    const Merging merging{slots, keep,   score,   keys.data(), values.data(),     count,        changed,
+                          order, target, scratch, cosines,     directions.data(), memory.data()};
     part.run(merging, args);
   }
   void run(const PartRow<MergePart>& part) { run(part, defaults(part.args)); }

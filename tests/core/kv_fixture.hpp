@@ -33,6 +33,7 @@ class Fixture {
         random(seed),
         needs_(needs | (shape.needs & kNeedEvidence)) {
     this->shape.group = group;
+    this->shape.n_fresh = Memory::fresh_blocks(shape, n_rows_max);
     lay_out(measure_, n_rows_max);
     arena_ = Arena::reserve(measure_, {}).value();
     lay_out(arena_, n_rows_max);
@@ -100,9 +101,9 @@ class Fixture {
         Slot s{ref.base + facts.offset, facts.token, {}, {}};
         std::vector<float> row(static_cast<std::size_t>(shape.head_dim));
         const Pool& pool = memory.pool();
-        pool.codec().decode(kernels, row.data(), pool.key_row(ref.block, slot), shape.head_dim);
+        memory.read_keys(kernels, row.data(), ref, slot, 1);
         s.key.assign(row.begin(), row.end());
-        pool.codec().decode(kernels, row.data(), pool.value_row(ref.block, slot), shape.head_dim);
+        pool.read_values(kernels, row.data(), ref.block, slot, 1);
         s.value.assign(row.begin(), row.end());
         turn(s.key, ref.base);
         out.push_back(std::move(s));
@@ -130,14 +131,19 @@ class Fixture {
       for (int head = 0; head < shape.n_kv_heads; ++head)
         for (const BlockRef& ref : memory.table(layer, head)) {
           add(&ref.base, sizeof(ref.base));
+          if (pool.is_page(ref.block)) {
+            add(pool.page_keys(ref.block), pool.codec().page->key_bytes(shape.head_dim));
+            add(pool.page_values(ref.block), pool.codec().page->value_bytes(shape.head_dim));
+          }
           for (int slot = ref.first; slot < ref.end; ++slot) {
             add(&pool.facts(ref.block, slot), sizeof(SlotFacts));
+            add(pool.marks(ref.block, slot).data(), pool.marks(ref.block, slot).size_bytes());
+            if (pool.is_page(ref.block)) continue;
             add(pool.key_row(ref.block, slot), pool.row_bytes());
             add(pool.value_row(ref.block, slot), pool.row_bytes());
-            add(pool.marks(ref.block, slot).data(), pool.marks(ref.block, slot).size_bytes());
           }
         }
-    const int position = memory.next_position(), n_free = pool.n_free();
+    const int position = memory.next_position(), n_free = pool.n_free() + pool.n_free_pages();
     add(&position, sizeof(position));
     add(&n_free, sizeof(n_free));
     return out;
@@ -178,7 +184,7 @@ class Fixture {
     evidence.mass = floats(need(Mark::mass), columns);
     evidence.window_text = floats(kNeedWindow, columns);
     evidence.window_image = floats(kNeedWindow, columns);
-    evidence.votes = floats(kNeedWindow, columns);
+    evidence.votes = floats(need(Mark::votes), columns);
     evidence.last = floats(need(Mark::last), columns);
     evidence.query_sum = floats(kNeedQueries, queries);
     evidence.query_square = floats(kNeedQueries, queries);
@@ -212,7 +218,8 @@ inline void expect_sound(const Memory& memory) {
       }
       EXPECT_LT(last, memory.next_position());
     }
-  EXPECT_EQ(n_used + memory.pool().n_free(), memory.pool().n_blocks()) << "a block is lost";
+  EXPECT_EQ(n_used + memory.pool().n_free() + memory.pool().n_free_pages(), memory.pool().n_blocks())
+      << "a block is lost";
   EXPECT_LE(memory.next_position() + memory.shape().reserve, memory.shape().n_ctx);
 }
 

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "tests/core/kv_desk.hpp"
+#include "tests/core/kv_fixture.hpp"
 
 namespace shrike::kv {
 namespace {
@@ -56,6 +57,40 @@ TEST(SelectQuota, numbers_that_are_none_count_as_nothing) {
   desk.mark(Mark::window, {NAN, 3, INFINITY, 1, 2, 1});
   desk.mark(Mark::cross, {NAN, 0, 0, 0, 2, 1});
   EXPECT_EQ(desk.run(parts::select_quota, {{{0.5f}}}, 2), (Kept{0, 1, 0, 0, 1, 0}));
+}
+
+// p_i = e^s_i / (n + sum e^s): with n = 1 and two logits of 0 a third each.
+TEST(NSoftmax, leaves_the_part_of_what_has_left_to_nobody) {
+  EXPECT_EQ(parse_policy("csp")->constant, 0);
+  EXPECT_EQ(parse_policy("csp-paper")->constant, 1);
+  const Policy policy = parse_policy("score=recency, select=quota(n=1), observe=proxy").value();
+  const auto outputs = [&](float constant, bool evicted) {
+    Memory::Shape shape;
+    shape.n_layers = shape.n_kv_heads = 1;
+    shape.head_dim = 8;
+    shape.n_ctx = 256;
+    shape.reserve = 16;
+    shape.serve(policy);
+    shape.constant = constant;
+    shape.n_blocks = Memory::blocks_min(shape, 0, 16) + 2;
+    test::Fixture f(shape, 1, 16, 1, 0, 1, test::best_kernels());
+    f.key_size = 0;
+    f.append(2, 0);
+    for (int frame = 1; evicted && f.memory.n_evicted() == 0; ++frame) {
+      EXPECT_NE(f.memory.make_room(16, policy), Room::full);
+      f.append(16, frame);
+    }
+    return std::pair{f.attend(nullptr), f.memory.n_live(0, 0)};
+  };
+  for (const bool evicted : {false, true}) {
+    const auto [with, n] = outputs(1, evicted);
+    const auto [plain, n_plain] = outputs(0, evicted);
+    ASSERT_EQ(n, n_plain);
+    // The last row sees all n slots.
+    const std::size_t last = with.size() - 8;
+    const double share = evicted ? static_cast<double>(n) / (n + 1) : 1.0;
+    for (std::size_t i = last; i < with.size(); ++i) EXPECT_NEAR(with[i], plain[i] * share, 1e-6);
+  }
 }
 
 }  // namespace

@@ -251,6 +251,35 @@ TEST(EveryPolicy, keeps_the_same_slots_for_any_number_of_threads) {
   });
 }
 
+// Streams in which a method's numbers say nothing: one modality only, keys of nothing but zeros, scores that are
+// all equal, and all of it at once. Every named policy, on each.
+TEST(EveryPolicy, takes_streams_that_say_nothing_without_a_number_that_is_none) {
+  const struct {
+    const char* what;
+    bool text, images;
+    float key_size, query_size;
+  } streams[] = {{"images only", false, true, 1, 2},
+                 {"text only", true, false, 1, 2},
+                 {"zero keys", true, true, 0, 2},
+                 {"equal scores", true, true, 1, 0},
+                 {"nothing at all", false, true, 0, 0}};
+  std::int64_t n_evicted = 0;
+  for (const PolicyRow& row : named_policies())
+    for (const auto& degenerate : streams) {
+      SCOPED_TRACE(std::string(row.name) + ", " + degenerate.what);
+      const Policy policy = parse_policy(row.name).value();
+      if (!policy.evicts()) continue;
+      Dice dice(7);
+      Stream stream = random_stream(dice, policy, false);
+      stream.text = degenerate.text;
+      stream.images = degenerate.images;
+      stream.key_size = degenerate.key_size;
+      stream.query_size = degenerate.query_size;
+      n_evicted += Play(stream, policy, 7, 1).run().n_evicted;
+    }
+  EXPECT_GT(n_evicted, 1000);
+}
+
 TEST(EveryPolicy, with_room_for_all_is_as_if_there_were_none) {
   const Policy full = parse_policy("full").value();
   for_many_policies(3000, true, [&](const Policy& policy, const Stream& stream, std::uint32_t seed) {

@@ -256,5 +256,21 @@ TEST_P(AttentionTest, column_mass_adds_rows_in_order) {
     }
 }
 
+TEST_P(AttentionTest, column_votes_count_rows_that_give_enough) {
+  Numbers numbers(13);
+  for (const int n : {0, 1, 7, 8, 19, 64, 130})
+    for (const int n_rows : {0, 1, 2, 9}) {
+      const int stride = n + 3;
+      auto p = numbers.floats(static_cast<std::size_t>(n_rows * stride), 0, 1);
+      for (std::size_t i = 0; i < p.size(); i += 5) p[i] = 0.5f;
+      std::vector<float> got(static_cast<std::size_t>(n + 1), 2.0f), expected = got;
+      k.column_votes(got.data(), p.data(), stride, n_rows, n, 0.5f);
+      for (int r = 0; r < n_rows; ++r)
+        for (int j = 0; j < n; ++j)
+          expected[static_cast<std::size_t>(j)] += p[static_cast<std::size_t>(r * stride + j)] >= 0.5f;
+      EXPECT_EQ(got, expected) << n << " " << n_rows;
+    }
+}
+
 }  // namespace
 }  // namespace shrike

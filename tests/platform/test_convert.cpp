@@ -72,26 +72,6 @@ TEST_P(ConvertTest, short_and_odd_lengths_write_their_own_only) {
   }
 }
 
-TEST_P(ConvertTest, q8_0_is_scale_times_integer) {
-  Numbers numbers(4);
-  for (const int n_groups : {0, 1, 2, 7, 33}) {
-    std::vector<std::byte> row(static_cast<std::size_t>(n_groups) * sizeof(QBlockQ8_0) + 1);
-    for (std::byte& b : row) b = static_cast<std::byte>(numbers.byte());
-    for (int g = 0; g < n_groups; ++g) {  // any scale but a special one
-      const f16 d = f32_to_f16(numbers.between(-2, 2));
-      std::memcpy(row.data() + 1 + static_cast<std::size_t>(g) * sizeof(QBlockQ8_0), &d, sizeof(d));
-    }
-    std::vector<float> got(static_cast<std::size_t>(n_groups * kQ8Group) + 1, 7.0f);
-    k.q8_0_to_f32(got.data(), row.data() + 1, n_groups * kQ8Group);  // no alignment is promised
-    for (int g = 0; g < n_groups; ++g) {
-      const QBlockQ8_0 block = load_q8_0(row.data() + 1, g);
-      for (int i = 0; i < kQ8Group; ++i)
-        ASSERT_EQ(got[static_cast<std::size_t>(g * kQ8Group + i)], f16_to_f32(block.d) * block.q[i]);
-    }
-    EXPECT_EQ(got.back(), 7.0f);
-  }
-}
-
 TEST_P(ConvertTest, quantising_gives_the_same_bits_everywhere) {
   Numbers numbers(5);
   for (int round = 0; round < 200; ++round) {

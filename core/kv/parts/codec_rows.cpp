@@ -15,8 +15,10 @@ struct Rows {
   static void encode(const Kernels& kernels, std::byte* out, const float* row, int head_dim) noexcept {
     (kernels.*rows).encode(out, row, head_dim);
   }
-  static void decode(const Kernels& kernels, float* out, const std::byte* row, int head_dim) noexcept {
-    (kernels.*rows).decode(out, row, head_dim);
+  static void decode(const Kernels& kernels, float* out, const std::byte* from, int n,
+                     int head_dim) noexcept {
+    for (int i = 0; i < n; ++i, from += bytes(head_dim), out += head_dim)
+      (kernels.*rows).decode(out, from, head_dim);
   }
   static void scores(const Kernels& kernels, float* out, int stride, const float* q, int n_q,
                      const std::byte* keys, int n_keys, int head_dim, float scale) noexcept {
@@ -38,10 +40,12 @@ constexpr int kInPlaceMax = 9;
 const Codec codec_q8_0{"q8_0",     "eight bits and a scale for 32 numbers: 0.53 of f16",
                        Q8::bytes,  Q8::encode,
                        Q8::decode, Q8::scores,
-                       Q8::mix,    kInPlaceMax};
+                       Q8::mix,    nullptr,
+                       kInPlaceMax};
 const Codec codec_q4{"q4",       "four bits, a scale and a least for 32 numbers: 0.31 of f16",
                      Q4::bytes,  Q4::encode,
                      Q4::decode, Q4::scores,
-                     Q4::mix,    kInPlaceMax};
+                     Q4::mix,    nullptr,
+                     kInPlaceMax};
 
 }  // namespace shrike::kv::parts

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
-#include "core/limits.hpp"
+#include "core/kv/parts/product.hpp"
+#include "platform/numeric.hpp"
 
 namespace shrike::kv::parts {
 namespace {
@@ -15,48 +17,29 @@ void add(float* x, const float* y, float weight, int n) noexcept {
   for (int i = 0; i < n; ++i) x[i] += weight * y[i];
 }
 
-float inverse_length(const Kernels& kernels, const float* x, int n) noexcept {
-  float sum = 0;
-  kernels.attn_scores_f32(&sum, 1, x, n, 1, x, n, 1, n, 1.0f);
-  return sum > 0 ? 1.0f / std::sqrt(sum) : 0.0f;
+float cosine(const Merging& m, int i, int j) noexcept {
+  const auto times = [&](int a, int b) {
+    return product(*m.slots.kernels, m.key(a), m.key(b), m.slots.head_dim);
+  };
+  const float lengths = times(i, i) * times(j, j);
+  return lengths > 0 ? times(i, j) / std::sqrt(lengths) : 0.0f;
 }
 
-// Leaving keys are compared a few at a time, so that a tile of kept ones is read from L1 by all of them.
-constexpr int kRows = 8, kColumns = 64;
+// Directions of the slots that receive, side by side for Kernels::nearest, and the room behind them.
+struct Panel {
+  std::int16_t* row;  // [kRows][2 n_pairs], for the ones that leave
+  std::int16_t* keys;
+  float* inverse;
+  int n_pairs = 0, n = 0;
 
-// The rows of `leaving` against every slot: target and scratch of each. bias [n]: minus infinity for slots
-// that receive nothing, else 0.
-void match_rows(const Merging& m, std::span<const std::int32_t> leaving, const float* bias,
-                float least) noexcept {
-  const int n = m.n(), dim = m.slots.head_dim, n_rows = static_cast<int>(leaving.size());
-  const float* inverse = m.scratch.data() + n;
-  float rows[kRows * limits::kHeadDimMax], products[kRows * kColumns];
-  float best[kRows];
-  for (int r = 0; r < n_rows; ++r) {
-    const std::size_t i = static_cast<std::size_t>(leaving[static_cast<std::size_t>(r)]);
-    std::copy_n(m.key(static_cast<int>(i)), dim, rows + r * dim);
-    best[r] = -INFINITY;
-    m.target[i] = -1;
+  void add(const Merging& m, int j) noexcept {
+    inverse[n] = m.slots.kernels->direction(row, m.key(j), m.slots.head_dim);
+    std::int16_t* to =
+        keys + (static_cast<std::ptrdiff_t>(n / kPanelKeys) * n_pairs * kPanelKeys + n % kPanelKeys) * 2;
+    for (int pair = 0; pair < n_pairs; ++pair) std::memcpy(to + pair * 2 * kPanelKeys, row + 2 * pair, 4);
+    ++n;
   }
-  for (int first = 0; first < n; first += kColumns) {
-    const int n_columns = std::min(kColumns, n - first);
-    m.slots.kernels->attn_scores_f32(products, kColumns, rows, dim, n_rows, m.key(first), dim, n_columns, dim,
-                                     1.0f);
-    for (int r = 0; r < n_rows; ++r) {
-      const std::size_t i = static_cast<std::size_t>(leaving[static_cast<std::size_t>(r)]);
-      for (int c = 0; c < n_columns; ++c) {
-        const float cosine = products[r * kColumns + c] * inverse[i] * inverse[first + c] + bias[first + c];
-        if (!(cosine > best[r]) || cosine < least) continue;
-        best[r] = cosine;
-        m.target[i] = first + c;
-      }
-    }
-  }
-  for (int r = 0; r < n_rows; ++r) {
-    const std::size_t i = static_cast<std::size_t>(leaving[static_cast<std::size_t>(r)]);
-    m.scratch[i] = m.target[i] >= 0 ? best[r] : least;
-  }
-}
+};
 
 void fold_into(const Merging& m, int j, std::span<const std::int32_t> members,
                const Weights& weights) noexcept {
@@ -83,19 +66,38 @@ void fold_into(const Merging& m, int j, std::span<const std::int32_t> members,
 }  // namespace
 
 void match(const Merging& m, float least) noexcept {
-  const int n = m.n();
-  float* inverse = m.scratch.data() + n;
-  float* bias = m.cosines.data();
-  std::size_t n_leaving = 0;
+  const int n = m.n(), dim = m.slots.head_dim;
+  Panel panel{m.directions, m.directions + kMatchRows * direction_numbers(dim), m.scratch.data() + n,
+              direction_numbers(dim) / 2};
+  std::fill_n(m.directions, kMatchRows * direction_numbers(dim), std::int16_t{0});
+  std::size_t n_leaving = 0, n_receiving = 0;
+  std::int32_t* const receiving = m.order.data() + n;  // grows downwards, towards those that leave
   for (int i = 0; i < n; ++i) {
-    const bool stays = m.keep[static_cast<std::size_t>(i)] != 0;
-    inverse[i] = inverse_length(*m.slots.kernels, m.key(i), m.slots.head_dim);
-    bias[i] = m.receives(i) ? 0.0f : -INFINITY;
-    m.target[static_cast<std::size_t>(i)] = -1;
-    if (!stays) m.order[n_leaving++] = i;
+    const std::size_t at = static_cast<std::size_t>(i);
+    m.target[at] = -1;
+    m.scratch[at] = least;
+    if (m.keep[at] == 0) m.order[n_leaving++] = i;
+    if (!m.receives(i)) continue;
+    panel.add(m, i);
+    *(receiving - ++n_receiving) = i;
   }
-  for (std::size_t i = 0; i < n_leaving; i += kRows)
-    match_rows(m, m.order.subspan(i, std::min<std::size_t>(kRows, n_leaving - i)), bias, least);
+  for (std::size_t begin = 0; begin < n_leaving; begin += kMatchRows) {
+    const auto leaving = m.order.subspan(begin, std::min<std::size_t>(kMatchRows, n_leaving - begin));
+    std::int32_t best[kMatchRows];
+    for (std::size_t r = 0; r < leaving.size(); ++r)
+      m.slots.kernels->direction(panel.row + r * static_cast<std::size_t>(2 * panel.n_pairs),
+                                 m.key(leaving[r]), dim);
+    m.slots.kernels->nearest(best, panel.row, static_cast<int>(leaving.size()), panel.keys, panel.inverse,
+                             panel.n, panel.n_pairs);
+    for (std::size_t r = 0; r < leaving.size() && panel.n > 0; ++r) {
+      const std::size_t at = static_cast<std::size_t>(leaving[r]);
+      const std::int32_t j = *(receiving - 1 - best[r]);
+      const float alike = cosine(m, leaving[r], j);
+      if (!(alike >= least)) continue;
+      m.target[at] = j;
+      m.scratch[at] = alike;
+    }
+  }
 }
 
 void fold(const Merging& m, Weigh weigh) noexcept {

@@ -9,6 +9,8 @@ namespace shrike::kv::parts {
 // cosine; -1 where the slot stays or the best cosine is below `least`. Pinned slots receive nothing. Keys are
 // compared unturned, which aligns them; a key of length 0 is like nothing, cosine 0. Of equal ones the older
 // receives.
+// Compared are whole numbers of 12 bits, the same on every machine; cosines are then those of the keys as they
+// are. Asks for kNeedMatch.
 // Cost     n_leaving * n * head_dim
 void match(const Merging& merging, float least) noexcept;
 

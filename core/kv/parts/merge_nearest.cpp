@@ -42,7 +42,7 @@ void weighted_printed(const Merging& merging, const Args& args) noexcept {
 // Below `least` a slot leaves without a trace: the mean of two opposite keys would be near 0, which draws
 // attention from everywhere. The papers fold everything, which is least=-1.
 constexpr ArgSpecs kArgs{{{"least", {0}, -1, 1}, {"bias", {0}, 0, 1, false, true}}};
-constexpr Needs kRows = kNeedKeys | kNeedValues;
+constexpr Needs kRows = kNeedKeys | kNeedValues | kNeedMatch;
 
 }  // namespace
 

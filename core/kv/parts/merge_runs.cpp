@@ -4,6 +4,8 @@
 #include "core/kv/catalogue.hpp"
 #include "core/kv/parts/fold.hpp"
 #include "core/kv/parts/neighbours.hpp"
+#include "core/kv/parts/product.hpp"
+#include "core/limits.hpp"
 
 namespace shrike::kv::parts {
 namespace {
@@ -11,13 +13,12 @@ namespace {
 // scratch[i] = exp(-|k_p - k_i|^2 / (2 sigma^2)), target[i] = p; -1 where their cosine is below `least`.
 void weigh(const Merging& m, int i, int pivot, float sigma, float least) noexcept {
   const float *p = m.key(pivot), *k = m.key(i);
-  float apart = 0, both = 0, own = 0, other = 0;
-  for (int d = 0; d < m.slots.head_dim; ++d) {
-    apart += (p[d] - k[d]) * (p[d] - k[d]);
-    both += p[d] * k[d];
-    own += p[d] * p[d];
-    other += k[d] * k[d];
-  }
+  const int dim = m.slots.head_dim;
+  const auto times = [&](const float* a, const float* b) { return product(*m.slots.kernels, a, b, dim); };
+  const float both = times(p, k), own = times(p, p), other = times(k, k);
+  float difference[limits::kHeadDimMax];
+  for (int d = 0; d < dim; ++d) difference[d] = p[d] - k[d];
+  const float apart = times(difference, difference);
   const float cosine = own * other > 0 ? both / std::sqrt(own * other) : 0.0f;
   if (cosine < least) return;
   m.target[static_cast<std::size_t>(i)] = pivot;

@@ -47,7 +47,7 @@ const PartRow<MergePart> merge_threshold{
     "threshold",
     fold_above_threshold,
     {{{"rate", {0.5f}, 0, 1}, {"bias", {0}, 0, 1, false, true}}},
-    kNeedKeys | kNeedValues,
+    kNeedKeys | kNeedValues | kNeedMatch,
     "what is more similar than usual is folded into the most similar key, the rest leaves"};
 
 }  // namespace shrike::kv::parts

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "core/kv/candidates.hpp"
+#include "core/kv/parts/product.hpp"
 
 namespace shrike::kv::parts {
 
@@ -16,9 +17,8 @@ inline void compare_neighbours(const Candidates& slots, const float* keys, std::
   float length = 0;
   for (int j = 0; j < slots.n(); ++j) {
     const float* key = keys + static_cast<std::ptrdiff_t>(j) * dim;
-    float own = 0, both = 0;
-    for (int i = 0; i < dim; ++i) own += key[i] * key[i];
-    for (int i = 0; i < dim && j > 0; ++i) both += key[i] * key[i - dim];
+    const float own = product(*slots.kernels, key, key, dim);
+    const float both = j > 0 ? product(*slots.kernels, key, key - dim, dim) : 0.0f;
     if (j > 0 && slots.token(j).modality == slots.token(j - 1).modality)
       alike[static_cast<std::size_t>(j - 1)] = own * length > 0 ? both / std::sqrt(own * length) : 0.0f;
     alike[static_cast<std::size_t>(j)] = kApart;

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "core/kv/catalogue.hpp"
+#include "core/kv/parts/product.hpp"
 
 namespace shrike::kv::parts {
 namespace {
@@ -8,12 +9,8 @@ namespace {
 // score_j = -|k_j|: keys that draw attention are short. Turning a key does not change its length.
 // Source   arXiv 2406.11430
 void knorm(const Candidates& slots, const Args&, std::span<float> score) noexcept {
-  for (int j = 0; j < slots.n(); ++j) {
-    const float* key = slots.key(j);
-    float sum = 0;
-    for (int i = 0; i < slots.head_dim; ++i) sum += key[i] * key[i];
-    score[static_cast<std::size_t>(j)] = -std::sqrt(sum);
-  }
+  for (int j = 0; j < slots.n(); ++j)
+    score[static_cast<std::size_t>(j)] = -length(*slots.kernels, slots.key(j), slots.head_dim);
 }
 
 }  // namespace

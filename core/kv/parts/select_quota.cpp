@@ -35,7 +35,7 @@ int protect_window(const Candidates& slots, const Args& args, int budget,
 // `cross` of the budget by the one, of those that have any, and then the best by the other until the budget
 // is full. No slot counts twice.
 // Source   CSP arXiv 2412.04652, the union of its code without the slots that it stores twice; the constant
-//          in the denominator of its softmax is left out
+//          in the denominator of its softmax is `n`
 void united(const Candidates& slots, const Args& args, std::span<const float>, int budget,
             std::span<std::uint8_t> keep, std::span<std::int32_t> order) noexcept {
   const Classes two = classes(slots);
@@ -66,16 +66,21 @@ void common(const Candidates& slots, const Args& args, std::span<const float>, i
 }
 
 constexpr ArgSpec kSink{"sink", {}, 0, 4096, false, true}, kRecent{"recent", {}, 0, 1 << 20, true};
+// Of n-softmax: the memory does it, see Policy::constant.
+constexpr ArgSpec kConstant{"n", {}, 0, 1e6f};
 constexpr Needs kNeeds = need(Mark::window) | need(Mark::cross);
 
 }  // namespace
 
 const PartRow<SelectPart> select_quota{"quota",
                                        united,
-                                       {{{"cross", {0.5f}, 0, 1}, kSink, kRecent}},
+                                       {{{"cross", {0.5f}, 0, 1}, kSink, kRecent, kConstant}},
                                        kNeeds,
                                        "some that the other modality attends to, some that their own does"};
-const PartRow<SelectPart> select_quota_paper{
-    "quota-paper", common, {{{}, kSink, kRecent}}, kNeeds, "those among the best of both, which loses slots"};
+const PartRow<SelectPart> select_quota_paper{"quota-paper",
+                                             common,
+                                             {{{}, kSink, kRecent, kConstant}},
+                                             kNeeds,
+                                             "those among the best of both, which loses slots"};
 
 }  // namespace shrike::kv::parts
