@@ -76,7 +76,7 @@ void expect_keys_where_they_stand(const Fixture& f) {
         const std::vector<double> want =
             turned(key_of(slot.token, f.shape.head_dim), place_of(slot.token, slot.position));
         for (std::size_t i = 0; i < want.size(); ++i)
-          ASSERT_NEAR(slot.key[i], want[i], 1e-2) << slot.token.frame << " at " << slot.position;
+          ASSERT_NEAR(slot.key[i], want[i], 5e-2) << slot.token.frame << " at " << slot.position;
       }
 }
 
@@ -169,7 +169,7 @@ TEST_P(GridAttention, is_that_of_three_positions) {
           for (std::size_t i = 0; i < 8; ++i) mixed[i] += weight * slots[s].value[i];
         }
         for (std::size_t i = 0; i < 8; ++i)
-          ASSERT_NEAR(out[at + i], mixed[i] / sum, 3e-3)
+          ASSERT_NEAR(out[at + i], mixed[i] / sum, 6e-3)
               << n_rows << " rows, row " << row << ", head " << head;
       }
     }
