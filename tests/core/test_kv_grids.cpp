@@ -102,8 +102,10 @@ TEST(Grids, what_stays_moves_as_a_whole_when_older_pictures_leave_for_ever) {
   const Kernels kernels = kernels_for(Isa::scalar);
   for (const char* name : {"recent", "streamingllm", "knorm", "random"}) {
     SCOPED_TRACE(name);
-    Fixture f(grid_shape(), 1, 32, 1, 0, 2, kernels);
     const Policy policy = parse_policy(name).value();
+    Memory::Shape shape = grid_shape();
+    shape.serve(policy);
+    Fixture f(shape, 1, 32, 1, 0, 2, kernels);
     ASSERT_EQ(f.memory.make_room(4, policy), Room::ok);
     std::vector<TokenFacts> opening(4);
     for (std::size_t i = 0; i < 4; ++i)
