@@ -137,8 +137,8 @@ TEST_F(Types, every_set_computes_what_the_plain_one_does_and_threads_change_no_b
     const Seen want = run(w.text.bytes(), w.vision.bytes(), Isa::scalar);
     for (const Isa isa : test::isas_for_models()) {
       const Seen got = run(w.text.bytes(), w.vision.bytes(), isa);
-      // A last bit of difference may round an activation the other way.
-      const float tolerance = is_quantised(type) ? 5e-3f : 1e-4f;
+      // Many rows are multiplied as integers: of 13 bits on AVX2, else of 8 where weights are quantised.
+      const float tolerance = is_quantised(type) ? 1e-2f : 1e-3f;
       EXPECT_LE(relative_error(got.rows, want.rows), tolerance)
           << dtype_info(type).name << " " << isa_name(isa);
       EXPECT_LE(relative_error(got.logits, want.logits), tolerance)

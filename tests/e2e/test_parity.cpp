@@ -20,6 +20,7 @@ const std::string kData = SHRIKE_SOURCE_DIR "/../shared/data/parity/";
 // Tolerances are of the range of the embeddings and of the logits. The reference rounds activations too, to bf16
 // or to int8 groups of its own, and a network makes noise of that: exact products of the same weights, in double
 // precision, are 1.1e-2 to 1.3e-2 away from its q8_0 and q4_0 embeddings as well, and bf16's 2.8e-3 is all its own.
+// Steps follow one another: what a prompt rounded less leaves in the cache is as far from the reference's at each.
 struct Case {
   const char* model;
   const char* mmproj;
@@ -28,7 +29,8 @@ struct Case {
   float logits;
 };
 constexpr const char* kWide = "wide-200x120";
-constexpr float kExact = 2e-3f, kRounded = 1e-2f, kBf16Rows = 3e-3f, kRoundedRows = 1.6e-2f;
+constexpr float kExact = 2e-3f, kRounded = 1e-2f, kBf16Rows = 3.5e-3f, kRoundedRows = 1.6e-2f,
+                kRoundedSteps = 1.3e-2f;
 constexpr Case kCases[] = {{"tiny-f32", "tiny-f32", "square-64", kExact, kExact},
                            {"tiny-f32", "tiny-f32", "tall-90x170", kExact, kExact},
                            {"tiny-f32", "tiny-f32", kWide, kExact, kExact},
@@ -170,7 +172,7 @@ TEST_P(Parity, embeddings_logits_and_greedy_tokens_agree) {
       else
         EXPECT_LE(margin, c.logits) << "step " << step << " chose another token although the margin is wide";
     }
-    EXPECT_LE(worst_step, c.logits);
+    EXPECT_LE(worst_step, c.logits == kRounded ? kRoundedSteps : c.logits);
     std::printf(
         "%s %s: embeddings %.1e, logits %.1e, at any step %.1e of the range, %d of %d greedy tokens\n",
         c.model, c.picture, static_cast<double>(worst_embd), static_cast<double>(error),

@@ -48,8 +48,8 @@ class Times {
 
 class Soak : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(policies, Soak, ::testing::Values("recent", "h2o", "meda+adakv"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& row) {
+                           std::string name = row.param;
                            std::replace(name.begin(), name.end(), '+', '_');
                            return name;
                          });
