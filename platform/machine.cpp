@@ -12,7 +12,8 @@ namespace shrike {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{256} << 20;
-constexpr int kRounds = 500'000, kRepetitions = 9;
+constexpr int kRepetitions = 9, kRoundsMax = 1 << 24;
+constexpr double kSeconds = 0.005;  // of a repetition, at least
 
 // The best rate at which all threads together do `body(thread's share)`, which tells how much it did. By each
 // thread's own processor time, so that a machine with other work on it has the limits that it has without.
@@ -33,6 +34,17 @@ double best_rate(Threads& threads, Body body) {
   return best;
 }
 
+// The rate of a kernel that counts what `rounds` rounds do, with as many as take long enough to be measured.
+double best_rate_of(Threads& threads, double (*kernel)(int rounds) noexcept) {
+  int rounds = 1000;
+  for (double start = thread_seconds(); rounds < kRoundsMax; start = thread_seconds()) {
+    kernel(rounds);
+    if (thread_seconds() - start >= kSeconds) break;
+    rounds *= 2;
+  }
+  return best_rate(threads, [&](int) { return kernel(rounds); });
+}
+
 double read_bytes_per_s(const Kernels& k, Threads& threads) {
   std::vector<std::byte> buffer(kBufferBytes);
   std::memset(buffer.data(), 1, buffer.size());  // real pages, not the one of zeros
@@ -47,15 +59,14 @@ double read_bytes_per_s(const Kernels& k, Threads& threads) {
 }  // namespace
 
 double measure_flop_per_s(Threads& threads) {
-  const Kernels k = kernels_for(runnable_isas().front());
-  return best_rate(threads, [&](int) { return k.peak_f32(kRounds); });
+  return best_rate_of(threads, kernels_for(runnable_isas().front()).peak_f32);
 }
 
 Machine measure_machine(Threads& threads) {
   const Kernels k = kernels_for(runnable_isas().front());
   Machine machine;
   machine.flop_per_s = measure_flop_per_s(threads);
-  machine.int8_per_s = best_rate(threads, [&](int) { return k.peak_int8(kRounds); });
+  machine.int8_per_s = best_rate_of(threads, k.peak_int8);
   machine.bytes_per_s = read_bytes_per_s(k, threads);
   return machine;
 }

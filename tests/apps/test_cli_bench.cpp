@@ -1,5 +1,6 @@
 // `shrike bench`, as short as it can be made: what it prints, and what it says to wrong arguments.
 #include "tests/apps/cli_test.hpp"
+#include "tests/support/machine.hpp"
 
 namespace shrike::test {
 namespace {
@@ -9,8 +10,9 @@ using ::testing::HasSubstr;
 class BenchVerb : public CliTest {
  protected:
   static Words shortest(const Words& more) {
-    Words words = {"bench", "--threads",     "1", "--prefill", "32", "--context",
-                   "0,64",  "--repetitions", "1", "--frames",  "1"};
+    Words words = {
+        "bench",         "--threads", "1",        "--prefill",          "32", "--context", "0,64",
+        "--repetitions", "1",         "--frames", kEmulated ? "0" : "1"};  // hundreds, to fill a memory
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
@@ -32,9 +34,10 @@ TEST_F(BenchVerb, json_has_limits_stages_shares_and_the_parts_of_a_frame) {
     EXPECT_NEAR(stage["share"].get<double>(), stage["limit_ms"].get<double>() / stage["ms"].get<double>(),
                 1e-9);
   }
+  EXPECT_GT(bench["memory_bytes"].get<std::int64_t>(), 1 << 20);
+  if (kEmulated) return;
   for (const char* part : {"preprocess", "encode", "make room", "prefill", "answer, a token"})
     EXPECT_GT(bench["frame"]["ms"][part].get<double>(), 0.0) << part;
-  EXPECT_GT(bench["memory_bytes"].get<std::int64_t>(), 1 << 20);
 }
 
 TEST_F(BenchVerb, a_table_for_people) {

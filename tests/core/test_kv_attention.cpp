@@ -105,17 +105,18 @@ struct Oracle {
 // sum over slots of p' v' - p v: weights are off by their shares and as integers, values as integers.
 void add_out_off(Oracle& o, const Weights& w, const std::vector<Fixture::Slot>& slots, std::size_t at,
                  int hd) {
+  const double share_off = w.share_off(), half_step = w.half_step();
   for (std::size_t i = 0; i < static_cast<std::size_t>(hd); ++i) {
     double value_max = 0, n_seen = 0;
     for (std::size_t j = 0; j < slots.size(); ++j) {
       if (w.p[j] == 0) continue;
       const double value = std::abs(slots[j].value[i]);
-      o.out_off[at + i] += (w.share_off() * w.p[j] + w.half_step()) * value;
-      o.step_off[at + i] += 2 * w.half_step() * value;
+      o.out_off[at + i] += (share_off * w.p[j] + half_step) * value;
+      o.step_off[at + i] += 2 * half_step * value;
       value_max = std::max(value_max, value);
       ++n_seen;
     }
-    o.out_off[at + i] += (1 + n_seen * w.half_step()) * value_max * kHalfStep;
+    o.out_off[at + i] += (1 + n_seen * half_step) * value_max * kHalfStep;
   }
 }
 
