@@ -137,9 +137,10 @@ Status Runtime::size_up() {
                               ? options_.kv_budget_bytes
                               : std::max(kKvBudgetDefault, 2 * plan_.kv_budget_min_bytes);
   if (options_.kv_kept_bytes > 0) SHRIKE_TRY_VOID(keep_at_most(options_.kv_kept_bytes));
-  // More blocks than every table can use at all positions would lie idle.
-  const std::size_t useful = static_cast<std::size_t>(shape_.n_tables()) *
-                             static_cast<std::size_t>(div_ceil(shape_.n_ctx, kv::kBlockSlots) + 3);
+  // More blocks than every table can use at all positions would lie idle; three more where slots leave holes.
+  const int useful_each = div_ceil(shape_.n_ctx, kv::kBlockSlots) + (shape_.evicts ? 3 : 0);
+  const std::size_t useful =
+      static_cast<std::size_t>(shape_.n_tables()) * static_cast<std::size_t>(useful_each);
   const std::size_t for_blocks =
       plan_.kv_budget_bytes - std::min(plan_.kv_budget_bytes, shape_.fresh_bytes());
   shape_.n_blocks = static_cast<int>(std::min({for_blocks / bytes, useful, std::size_t{1} << 28}));

@@ -8,7 +8,8 @@ namespace shrike::kv {
 // A block keeps at least one live slot and a table at most n_ctx of them, but a table of one-slot blocks is
 // repacked long before; twice what dense blocks need, and some, is where repacking must have happened.
 int Memory::Shape::blocks_per_table() const noexcept {
-  return std::min(n_blocks + n_fresh, 2 * div_ceil(slots_max(), kBlockSlots) + 4);
+  const int dense = div_ceil(slots_max(), kBlockSlots);
+  return std::min(n_blocks + n_fresh, evicts ? 2 * dense + 4 : dense);
 }
 
 void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
@@ -32,9 +33,19 @@ void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
     const std::size_t numbers = n_tables * static_cast<std::size_t>(shape.group) * head_dim;
     query_mean_ = arena.take<float>("kv tables", numbers);
     query_square_ = arena.take<float>("kv tables", numbers);
-    query_variance_ = arena.take<float>("compress", static_cast<std::size_t>(shape.group) * head_dim);
   }
+  if (shape.evicts) lay_out_compression(arena);
+  if (arena.measures()) return;
+  for (std::size_t t = 0; t < n_tables; ++t) tables_[t].blocks = blocks + t * per_table;
+}
 
+void Memory::lay_out_compression(Arena& arena) noexcept {
+  const Shape& shape = shape_;
+  const std::size_t n_tables = static_cast<std::size_t>(shape.n_tables());
+  const std::size_t n_layers = static_cast<std::size_t>(shape.n_layers);
+  const std::size_t head_dim = static_cast<std::size_t>(shape.head_dim);
+  if ((shape.needs & kNeedQueries) != 0)
+    query_variance_ = arena.take<float>("compress", static_cast<std::size_t>(shape.group) * head_dim);
   const std::size_t n = static_cast<std::size_t>(shape.slots_max());
   facts_ = arena.take<SlotFacts>("compress", n);
   positions_ = arena.take<std::int32_t>("compress", n);
@@ -59,8 +70,6 @@ void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
   n_slots_ = arena.take<int>("compress", n_tables);
   n_pinned_ = arena.take<int>("compress", n_tables);
   layer_budget_ = arena.take<int>("compress", n_layers);
-  if (arena.measures()) return;
-  for (std::size_t t = 0; t < n_tables; ++t) tables_[t].blocks = blocks + t * per_table;
 }
 
 void Memory::reset() noexcept {

@@ -33,7 +33,7 @@ enum class Room : std::uint8_t { ok, compressed, full };
 // Units    tokens and blocks; no bytes in this file but in lay_out
 // Order    survivors keep ascending positions; the same calls give the same memory: replay is exact
 // Memory   sections "kv pool", "kv tables", "compress" (one table's worth of candidates, a score for every
-//          slot); allocates nothing
+//          slot), which holds nothing from one make_room() to the next; allocates nothing
 // Errors   Room::full: the policy keeps everything, state unchanged. Appending without room is our bug:
 //          SHRIKE_CHECK
 // Source   page-local rotation and pinned sinks: StreamingLLM arXiv 2309.17453, with a base per block instead
@@ -58,6 +58,8 @@ class Memory {
     bool bias = false;
     float constant = 0;
     bool grids = false;  // tokens of a picture share a position (kGrid)
+    bool evicts =
+        true;  // else slots only come: blocks are dense, and there is no compression to have room for
 
     void serve(const Policy& policy) noexcept {
       codec = policy.codec;
@@ -66,6 +68,7 @@ class Memory {
       fade = policy.fade;
       bias = policy.bias;
       constant = policy.constant;
+      evicts = policy.evicts();
     }
     std::size_t row_bytes() const noexcept { return codec_or_f16().row_bytes(head_dim); }
     std::size_t block_bytes() const noexcept {
@@ -166,6 +169,7 @@ class Memory {
     return next_position_ + n_new + shape_.reserve <= shape_.n_ctx;
   }
   int n_slots() const noexcept;  // live, of all tables
+  void lay_out_compression(Arena& arena) noexcept;
   void count_marks(const BlockRef& ref, int slot, int column, const Evidence& evidence, const Look& look,
                    int n_seen, std::ptrdiff_t row) noexcept;
   void show_layer(int layer, const Evidence& evidence) noexcept;

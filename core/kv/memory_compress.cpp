@@ -15,19 +15,19 @@ namespace {
 // which the first tokens have left, and behind the last token. The first two lose up to 15 each, and what
 // stands between them and behind goes on without a gap, so that two blocks are enough; with less every
 // eviction would have to move slots from block to block, and their keys are rounded again each time.
-constexpr int kSpareBlocks = 2;
+int spare_blocks(const Memory::Shape& shape) noexcept { return shape.evicts ? 2 : 0; }
 
 }  // namespace
 
 int Memory::stream_tokens_max(const Shape& shape) noexcept {
   const int beside = shape.has_pages() ? 0 : shape.reserve;  // there it has blocks of its own
-  const int in_blocks = (shape.n_blocks / shape.n_tables() - kSpareBlocks) * kBlockSlots - beside;
+  const int in_blocks = (shape.n_blocks / shape.n_tables() - spare_blocks(shape)) * kBlockSlots - beside;
   return std::max(0, std::min(in_blocks, shape.n_ctx - shape.reserve));
 }
 
 int Memory::blocks_min(const Shape& shape, int n_kept, int n_frame) noexcept {
   const int beside = shape.has_pages() ? 0 : shape.reserve;
-  return (div_ceil(n_kept + n_frame + beside, kBlockSlots) + kSpareBlocks) * shape.n_tables();
+  return (div_ceil(n_kept + n_frame + beside, kBlockSlots) + spare_blocks(shape)) * shape.n_tables();
 }
 
 bool Memory::must_compress(int n_new) const noexcept {
