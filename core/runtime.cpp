@@ -241,9 +241,9 @@ Status Runtime::lay_out(Arena& arena) {
     const int n_patches = tiles_.patches_max(v.patch_size);
     vision_encoder_.lay_out(arena, compute_, tiles_);
     projector_.lay_out(arena, n_patches);
-    image_rows_ = arena.take<float>("vision", static_cast<std::size_t>(tiles_.picture_tokens_max()) *
-                                                  static_cast<std::size_t>(row_numbers()));
-    products.push_back({n_patches + (v.class_token ? 1 : 0), std::max({v.dim, v.n_ff, v.patch_numbers()})});
+    image_rows_ = arena.take<float>("image rows", static_cast<std::size_t>(tiles_.picture_tokens_max()) *
+                                                      static_cast<std::size_t>(row_numbers()));
+    products.push_back({n_patches + (v.class_token ? 1 : 0), vision_encoder_.n_in_max()});
     products.push_back({n_patches / (v.shuffle * v.shuffle), projector_.n_in_max()});
   }
   compute_.lay_out(arena, "products", products);
@@ -384,8 +384,12 @@ void Runtime::make_plan(const Arena& measured) {
     if (section == "text") return "tokenizer tables, prompt buffers, times of the frames held";
     if (section == "vision")
       return n(tiles_.patches_max(model_->vision_config.patch_size)) + " patches through " +
-             n(model_->vision_config.dim) + " wide layers" +
-             (tiles_.n_tiles_max > 1 ? ", rows of " + n(tiles_.n_tiles_max) + " tiles" : std::string());
+             n(model_->vision_config.dim) + " wide layers";
+    if (section == "places") return "where the patches of a tile lie";
+    if (section == "image rows")
+      return n(tiles_.picture_tokens_max()) + " tokens of a picture" +
+             (tiles_.n_tiles_max > 1 ? " in " + n(tiles_.n_tiles_max) + " tiles" : std::string());
+    if (section == "convolutions") return n(c.n_conv_layers()) + " layers: taps, and the rows before a chunk";
     if (section == "evidence")
       return "what attention shows of " + n(shape_.slots_max()) + " slots, for the policy";
     if (section == "products")

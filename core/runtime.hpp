@@ -54,7 +54,7 @@ struct SessionOptions {
 // The picture that the vision tower wants: planes [3][side][side] f32, value = pixel * scale + shift per
 // channel; or [3][height][width], where tiles_for() says that a picture keeps its own size.
 struct ImageInput {
-  float* planes = nullptr;  // write here
+  float* planes = nullptr;  // write here, each time anew: gone when a picture is encoded or a prompt runs
   int side = 0;
   float scale[3] = {};  // for 8-bit pixels: 1 / (255 std), and shift = -mean / std
   float shift[3] = {};

@@ -100,9 +100,9 @@ void Decoder::lay_out_convolutions(Arena& arena, const Compute& compute) noexcep
   const TextConfig& c = *config_;
   const std::size_t dim = static_cast<std::size_t>(c.dim), n = static_cast<std::size_t>(c.n_conv_layers());
   const std::size_t before = n * static_cast<std::size_t>(c.conv_length - 1) * dim;
-  taps_ = arena.take<float>("chunk", n * static_cast<std::size_t>(c.conv_length) * dim);
-  before_ = arena.take<float>("chunk", before);
-  marked_ = arena.take<float>("chunk", before);
+  taps_ = arena.take<float>("convolutions", n * static_cast<std::size_t>(c.conv_length) * dim);
+  before_ = arena.take<float>("convolutions", before);
+  marked_ = arena.take<float>("convolutions", before);
   if (arena.measures()) return;
   float* taps = taps_;
   for (int layer = 0; layer < c.n_layers; ++layer) {

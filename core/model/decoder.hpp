@@ -21,8 +21,8 @@ namespace shrike {
 // be marked and rolled back beside it.
 //
 // Shapes   rows() [n_chunk_max][dim]; logits [n_vocab]
-// Memory   section "chunk": the activations of one chunk, rows before it; section "logits"; section "attention": see
-//          kv::Attention
+// Memory   section "chunk": the activations of one chunk, which logits() still reads; section "convolutions": their
+//          taps and the rows before a chunk; section "logits"; section "attention": see kv::Attention
 // Source   Llama 2 arXiv 2307.09288; grouped queries arXiv 2305.13245
 class Decoder {
  public:

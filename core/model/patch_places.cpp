@@ -14,19 +14,19 @@ void PatchPlaces::lay_out(Arena& arena, int n_patches_max, int side_max) noexcep
   const VisionConfig& c = *config_;
   const std::size_t n = static_cast<std::size_t>(n_patches_max), side = static_cast<std::size_t>(side_max);
   if (c.window > 0) {
-    order_ = arena.take<int>("vision", n);
-    row_of_ = arena.take<int>("vision", n);
-    windows_ = arena.take<int>("vision", n + 1);
+    order_ = arena.take<int>("places", n);
+    row_of_ = arena.take<int>("places", n);
+    windows_ = arena.take<int>("places", n + 1);
   }
   if (c.table_side > 0) {
-    down_ = arena.take<float>("vision", side * static_cast<std::size_t>(c.table_side));
-    across_ = arena.take<float>("vision", side * static_cast<std::size_t>(c.table_side));
-    row_ = arena.take<float>("vision", static_cast<std::size_t>(c.dim));
+    down_ = arena.take<float>("places", side * static_cast<std::size_t>(c.table_side));
+    across_ = arena.take<float>("places", side * static_cast<std::size_t>(c.table_side));
+    row_ = arena.take<float>("places", static_cast<std::size_t>(c.dim));
   }
   if (!c.rotary) return;
   const int quarter = c.head_dim() / 4;
-  cos_ = arena.take<float>("vision", side * static_cast<std::size_t>(quarter));
-  sin_ = arena.take<float>("vision", side * static_cast<std::size_t>(quarter));
+  cos_ = arena.take<float>("places", side * static_cast<std::size_t>(quarter));
+  sin_ = arena.take<float>("places", side * static_cast<std::size_t>(quarter));
   if (arena.measures()) return;
   for (int position = 0; position < side_max; ++position)
     for (int i = 0; i < quarter; ++i) {

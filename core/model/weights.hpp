@@ -16,6 +16,10 @@ namespace shrike {
 struct AffineView {  // a matrix and its bias
   MatrixView weight;
   const float* bias = nullptr;  // [n_out]
+
+  AffineView outputs(int first, int n) const noexcept {
+    return {weight.outputs(first, n), bias != nullptr ? bias + first : nullptr};
+  }
 };
 struct NormView {
   const float* weight = nullptr;
