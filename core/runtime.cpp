@@ -214,8 +214,17 @@ Status Runtime::keep_at_most(std::size_t bytes) {
   return ok();
 }
 
+// A picture is encoded, then room is made, then rows run: these never share a moment.
+void Runtime::set_stages(Arena& arena) noexcept {
+  arena.set_stage("vision", 1);
+  arena.set_stage("chunk", 2);
+  arena.set_stage("attention", 2);
+  arena.set_stage("compress", 3);
+}
+
 // Runs twice, measuring and taking; see Arena.
 Status Runtime::lay_out(Arena& arena) {
+  if (arena.measures()) set_stages(arena);
   const TextConfig& c = model_->text_config;
   SHRIKE_TRY(const std::size_t tokenizer_bytes, Tokenizer::bytes_needed(model_->file()));
   std::byte* tokenizer_memory = arena.take_bytes("text", tokenizer_bytes);
@@ -397,7 +406,9 @@ void Runtime::make_plan(const Arena& measured) {
     return "";
   };
   for (const Arena::Section& section : measured.sections())
-    plan_.rows.push_back({std::string(section.name), from(section.name), section.size, PlanRow::Kind::arena});
+    if (section.size > 0)
+      plan_.rows.push_back({std::string(section.name), from(section.name), section.size,
+                            measured.counts(section) ? PlanRow::Kind::arena : PlanRow::Kind::overlaid});
   for (PlanRow& row : plan_.rows)
     for (const SessionOptions::Guest& guest : options_.guests)
       if (row.name == guest.name) row.from = guest.from;

@@ -147,6 +147,7 @@ class Runtime {
  private:
   Runtime(std::unique_ptr<Model> model, const Kernels& kernels, int n_threads);
   [[nodiscard]] static Result<std::unique_ptr<Runtime>> prepare(const SessionOptions& options);
+  static void set_stages(Arena& arena) noexcept;
   [[nodiscard]] Status lay_out(Arena& arena);
   [[nodiscard]] Status size_up();
   [[nodiscard]] Status size_up_prompt(const Tokenizer& tokenizer);
