@@ -64,6 +64,9 @@ struct ImageInput {
   std::uint8_t margin[3] = {};
 };
 
+// The kernel set of that name; empty: of SHRIKE_ISA, else the best. One that this machine cannot run is an error.
+[[nodiscard]] Result<Kernels> choose_kernels(const std::string& isa);
+
 // What the memory learns from rows that run.
 enum class Shown : std::uint8_t {
   nothing,  // a question's rows leave no trace
