@@ -257,7 +257,7 @@ Status Runtime::lay_out(Arena& arena) {
 void Runtime::lay_out_evidence(Arena& arena) {
   if (evidence_needs_ == 0) return;
   const TextConfig& c = model_->text_config;
-  const std::size_t n = options_.evidence ? static_cast<std::size_t>(c.n_layers) : 1;
+  const std::size_t n = options_.evidence ? static_cast<std::size_t>(shape_.n_layers) : 1;
   const std::size_t columns =
       static_cast<std::size_t>(c.n_kv_heads) * static_cast<std::size_t>(shape_.slots_max());
   const std::size_t queries = static_cast<std::size_t>(c.n_heads) * static_cast<std::size_t>(c.head_dim);

@@ -186,7 +186,7 @@ class Runtime {
   float* image_rows_ = nullptr;            // [picture_tokens_max][row_numbers]
   kv::TokenFacts* chunk_facts_ = nullptr;  // [n_chunk]
   kv::Needs evidence_needs_ = 0;           // of the policy and of the options
-  std::span<kv::Evidence> evidence_;       // [n_layers] if asked for in the options, else one or none
+  std::span<kv::Evidence> evidence_;  // [layers of the memory] if asked for in the options, else one or none
   std::span<PromptToken> prompt_buffer_;
   HeldFrame* held_frames_ = nullptr;      // [slots_max + 1]
   std::vector<std::byte*> guest_memory_;  // as in options_.guests

@@ -258,7 +258,7 @@ void VisionEncoder::layer(const Compute& compute, int index) noexcept {
   linear(compute, h_, n_rows_,
          {{w.q.weight, w.q.bias, q_}, {w.k.weight, w.k.bias, k_}, {w.v.weight, w.v.bias, v_}});
   if (c.rotary) turn(compute);
-  if (c.window > 0 && (index + 1) % c.window_free_every != 0)
+  if (c.sees_windows(index))
     attend_windows(compute);
   else
     attend(compute, w.q.weight.type == DType::f32);

@@ -1,18 +1,14 @@
 // The verbs over the tiny pairs of each family, as people type them. What they answer is noise; that they do is not.
 #include "tests/apps/cli_test.hpp"
+#include "tests/support/family_files.hpp"
 
 namespace shrike {
 namespace {
 
 using namespace test;
 
-const std::string kFolder = SHRIKE_SOURCE_DIR "/tests/data/families/";
-constexpr const char* kFamilies[] = {"qwen2vl",     "qwen2.5vl", "qwen3vl", "internvl",
-                                     "internvl3.5", "lfm2",      "llava",   "gemma3"};
-
 Words pair(const std::string& family, Words words) {
-  words.insert(words.end(),
-               {"-m", kFolder + family + ".gguf", "--mmproj", kFolder + "mmproj-" + family + ".gguf"});
+  words.insert(words.end(), {"-m", family_path(family), "--mmproj", family_path(family, true)});
   return words;
 }
 
@@ -21,8 +17,7 @@ class FamilyVerbs : public CameraCliTest {};
 TEST_F(FamilyVerbs, info_says_that_both_files_run) {
   for (const std::string family : kFamilies) {
     SCOPED_TRACE(family);
-    const Finished f =
-        run_shrike({"info", "--json", kFolder + family + ".gguf", kFolder + "mmproj-" + family + ".gguf"});
+    const Finished f = run_shrike({"info", "--json", family_path(family), family_path(family, true)});
     EXPECT_EQ(f.code, 0) << f.err;
     const std::vector<Json> files = json_lines(f.out);
     ASSERT_EQ(files.size(), 2u);
@@ -51,11 +46,11 @@ TEST_F(FamilyVerbs, plan_and_ask_about_a_picture_and_a_stream) {
 }
 
 TEST_F(FamilyVerbs, a_family_that_is_not_known_is_told_in_one_line) {
-  std::string text = bytes_of(kFolder + "internvl.gguf");
+  std::string text = bytes_of(family_path("internvl"));
   const std::size_t at = text.find("qwen2");  // the value of general.architecture
   ASSERT_NE(at, text.npos);
   text.replace(at, 5, "rwkv7");
-  expect_refused({"plan", "-m", file("other.gguf", text), "--mmproj", kFolder + "mmproj-internvl.gguf"}, 65,
+  expect_refused({"plan", "-m", file("other.gguf", text), "--mmproj", family_path("internvl", true)}, 65,
                  {"rwkv7", "architecture", "llama, qwen2, qwen2vl, qwen3, qwen3vl, lfm2"});
 }
 
