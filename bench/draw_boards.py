@@ -4,9 +4,9 @@
     shrike bench --json > bench/results/pi5/bench.json                      # on each board
     bench/draw_boards.py bench/results/*/bench.json --out boards.svg        # anywhere; needs nothing but Python
 
-A board has the name of its file's folder. Of every stage the best that the board can do is shown: with all of its threads
-and its best kernels. The table goes to stdout, as Markdown: the figure, and the share of what the board could do at best.
-Boards that measured different models are not compared.
+A board has the name of its file's folder. Of every stage the best that the board can do is shown: with all of its
+threads and its best kernels. The table goes to stdout, as Markdown: the figure, and the share of what the board could
+do at best. Boards that measured different models are not compared.
 """
 import argparse
 import json

@@ -6,7 +6,8 @@ python3 -c 'import xml.dom.minidom' 2>/dev/null || { echo "boards: no python3"; 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/here" "$dir/slower"
-"$shrike" bench --threads 1 --prefill 32 --context 0 --repetitions 1 --frames 0 --no-kernels --json >"$dir/here/bench.json"
+"$shrike" bench --threads 1 --prefill 32 --context 0 --repetitions 1 --frames 0 --no-kernels --json \
+  >"$dir/here/bench.json"
 python3 - "$dir" <<'PY'
 import json, sys
 report = json.load(open(sys.argv[1] + "/here/bench.json"))
