@@ -48,8 +48,8 @@ void add_picture_options(CLI::App& app, ModelArguments& a) {
       "--chat-format", a.chat_format,
       "The words around pictures and questions, smolvlm2, chatml ... (default: as the files show)");
   app.add_option("--image-max-tokens", a.image_tokens_max,
-                 "Most image tokens of a picture (default: one tile or 256 for a frame, all tiles or 1024 "
-                 "for a picture)")
+                 "Most image tokens of a picture (default: one tile or 256 for a frame, all or 1024 for a "
+                 "picture)")
       ->check(CLI::Range(1, 1 << 24));
 }
 

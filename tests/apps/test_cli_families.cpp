@@ -45,6 +45,24 @@ TEST_F(FamilyVerbs, plan_and_ask_about_a_picture_and_a_stream) {
   }
 }
 
+TEST_F(FamilyVerbs, trace_takes_its_own_tokens_and_no_words_within_a_picture) {
+  const std::string picture = file("picture.ppm", picture_bytes(0));
+  for (const std::string family : {"qwen2vl", "llava"}) {
+    SCOPED_TRACE(family);
+    const std::string words = path(family + "-words"), ids = path(family + "-ids");
+    const auto trace = [&](Words more) {
+      more.insert(more.begin(), {"trace", "--image", picture});
+      return pair(family, more);
+    };
+    ASSERT_EQ(run_shrike(trace({"-o", words, "--prompt", "look <__media__> here"})).code, 0);
+    ASSERT_EQ(run_shrike(trace({"-o", ids, "--tokens", words + "/tokens.npy"})).code, 0);
+    for (const char* name : {"/tokens.npy", "/logits.npy"})
+      EXPECT_EQ(bytes_of(words + name), bytes_of(ids + name)) << name;
+    if (family == "qwen2vl")
+      expect_refused(trace({"-o", ids, "--tokens", "-1,65,-1"}), 64, {"--tokens", "words within a picture"});
+  }
+}
+
 TEST_F(FamilyVerbs, a_family_that_is_not_known_is_told_in_one_line) {
   std::string text = bytes_of(family_path("internvl"));
   const std::size_t at = text.find("qwen2");  // the value of general.architecture
