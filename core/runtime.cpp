@@ -18,15 +18,6 @@ constexpr int kChunkMin = 128;  // rows: with fewer, unpacking the weights is a 
 constexpr std::size_t kProcessBytes = 4u << 20;
 constexpr std::size_t kStackBytes = 64u << 10;  // of a worker, as far as it is touched
 
-Result<Kernels> choose_kernels(const std::string& name) {
-  const std::optional<Isa> isa = name.empty() ? choose_isa() : isa_from_name(name);
-  const auto runnable = runnable_isas();
-  if (!isa || std::find(runnable.begin(), runnable.end(), *isa) == runnable.end())
-    return Error{Code::usage, "is no kernel set that this machine can run; scalar always works",
-                 name.empty() ? std::string("SHRIKE_ISA ") + std::getenv("SHRIKE_ISA") : name};
-  return kernels_for(*isa);
-}
-
 Status check_options(const SessionOptions& o) {
   const auto within = [](const char* option, int value, int min, int max) -> Status {
     if (value >= min && value <= max) return ok();
@@ -41,6 +32,15 @@ Status check_options(const SessionOptions& o) {
 }
 
 }  // namespace
+
+Result<Kernels> choose_kernels(const std::string& name) {
+  const std::optional<Isa> isa = name.empty() ? choose_isa() : isa_from_name(name);
+  const auto runnable = runnable_isas();
+  if (!isa || std::find(runnable.begin(), runnable.end(), *isa) == runnable.end())
+    return Error{Code::usage, "is no kernel set that this machine can run; scalar always works",
+                 name.empty() ? std::string("SHRIKE_ISA ") + std::getenv("SHRIKE_ISA") : name};
+  return kernels_for(*isa);
+}
 
 Runtime::Runtime(std::unique_ptr<Model> model, const Kernels& kernels, int n_threads)
     : model_(std::move(model)),
@@ -267,7 +267,7 @@ Status Runtime::lay_out(Arena& arena) {
 void Runtime::lay_out_evidence(Arena& arena) {
   if (evidence_needs_ == 0) return;
   const TextConfig& c = model_->text_config;
-  const std::size_t n = options_.evidence ? static_cast<std::size_t>(c.n_layers) : 1;
+  const std::size_t n = options_.evidence ? static_cast<std::size_t>(shape_.n_layers) : 1;
   const std::size_t columns =
       static_cast<std::size_t>(c.n_kv_heads) * static_cast<std::size_t>(shape_.slots_max());
   const std::size_t queries = static_cast<std::size_t>(c.n_heads) * static_cast<std::size_t>(c.head_dim);

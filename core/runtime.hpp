@@ -64,6 +64,9 @@ struct ImageInput {
   std::uint8_t margin[3] = {};
 };
 
+// The kernel set of that name; empty: of SHRIKE_ISA, else the best. One that this machine cannot run is an error.
+[[nodiscard]] Result<Kernels> choose_kernels(const std::string& isa);
+
 // What the memory learns from rows that run.
 enum class Shown : std::uint8_t {
   nothing,  // a question's rows leave no trace
@@ -184,7 +187,7 @@ class Runtime {
   float* image_rows_ = nullptr;            // [picture_tokens_max][row_numbers]
   kv::TokenFacts* chunk_facts_ = nullptr;  // [n_chunk]
   kv::Needs evidence_needs_ = 0;           // of the policy and of the options
-  std::span<kv::Evidence> evidence_;       // [n_layers] if asked for in the options, else one or none
+  std::span<kv::Evidence> evidence_;  // [layers of the memory] if asked for in the options, else one or none
   std::span<PromptToken> prompt_buffer_;
   HeldFrame* held_frames_ = nullptr;      // [slots_max + 1]
   std::vector<std::byte*> guest_memory_;  // as in options_.guests

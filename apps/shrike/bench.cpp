@@ -139,13 +139,8 @@ Status check(Arguments& a) {
   if (!positive(a.contexts, 0)) return Error{Code::usage, "are tokens from 0 up", "--context"};
   if (a.repetitions < 1 || a.repetitions > 1000)
     return Error{Code::usage, "must be from 1 to 1000", "--repetitions", a.repetitions, 1000};
-  for (const std::string& name : a.isas) {
-    if (name.empty()) continue;  // SHRIKE_ISA is at fault, as is said when the model is opened
-    const std::optional<Isa> isa = isa_from_name(name);
-    const auto runnable = runnable_isas();
-    if (!isa || std::find(runnable.begin(), runnable.end(), *isa) == runnable.end())
-      return Error{Code::usage, "is no kernel set that this machine can run; scalar always works", name};
-  }
+  for (const std::string& name : a.isas)
+    if (const Result<Kernels> kernels = choose_kernels(name); !kernels) return kernels.error();
   if (!a.picture.empty()) {
     const std::filesystem::path folder = std::filesystem::absolute(a.picture).parent_path();
     if (::access(folder.c_str(), W_OK) != 0) return Error{Code::io, "cannot be written", a.picture};

@@ -73,15 +73,14 @@ Result<AskingRoom> asking_room(const std::vector<EvalStream>& streams, const Ses
   return room;
 }
 
-StreamEncoder::StreamEncoder(Session& session, int width, int height)
-    : session_(session),
-      memory_(Preprocessor::bytes_needed(width, height, session.image_input().side,
-                                         session.image_input().filter) +
-              kAlignment) {
+StreamEncoder::StreamEncoder(Session& session, int width, int height) : session_(session) {
+  const ImageInput image = session.image_input();
+  const Preprocessor::Whole whole{image.shortest, image.longest};
+  memory_.resize(Preprocessor::bytes_needed(width, height, image.side, image.filter, 1, whole) + kAlignment);
   std::byte* memory = memory_.data();
   memory += (kAlignment - reinterpret_cast<std::uintptr_t>(memory) % kAlignment) % kAlignment;
-  preprocess_ = std::make_unique<Preprocessor>(session.runtime().kernels(), memory, width, height,
-                                               session.image_input().side, session.image_input().filter);
+  preprocess_ = std::make_unique<Preprocessor>(session.runtime().kernels(), memory, width, height, image.side,
+                                               image.filter, 1, whole);
 }
 
 bool StreamEncoder::encode(const EvalStream& stream, EncodedStream& out) {

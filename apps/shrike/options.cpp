@@ -47,9 +47,9 @@ void add_picture_options(CLI::App& app, ModelArguments& a) {
   app.add_option(
       "--chat-format", a.chat_format,
       "The words around pictures and questions, smolvlm2, chatml ... (default: as the files show)");
-  app.add_option(
-         "--image-max-tokens", a.image_tokens_max,
-         "Most image tokens of a picture, in tiles (default: one tile for a frame, all for a picture)")
+  app.add_option("--image-max-tokens", a.image_tokens_max,
+                 "Most image tokens of a picture (default: one tile or 256 for a frame, all or 1024 for a "
+                 "picture)")
       ->check(CLI::Range(1, 1 << 24));
 }
 

@@ -173,12 +173,17 @@ class Trace {
     for (const std::int32_t id : ids) {
       if (id >= n_vocab_)
         return Error{Code::usage, "names a token beyond the vocabulary", "--tokens", id, n_vocab_ - 1};
-      if (id >= 0)
+      if (id >= 0) {
         add_token(id);
-      else
-        add_image_position(n_image_positions_ < std::ssize(places)
-                               ? places[static_cast<std::size_t>(n_image_positions_)]
-                               : kv::TokenFacts{});
+        continue;
+      }
+      const kv::TokenFacts place = n_image_positions_ < std::ssize(places)
+                                       ? places[static_cast<std::size_t>(n_image_positions_)]
+                                       : kv::TokenFacts{};
+      if (kv::reach_of(place) > 0 && (prompt_.empty() || prompt_.back().token >= 0))
+        return Error{Code::usage, "has words within a picture, which has one position in this model",
+                     "--tokens"};
+      add_image_position(place);
     }
     if (n_image_positions_ != std::ssize(tile_of_row_))
       return Error{Code::usage, "has another number of picture positions than the pictures have rows",

@@ -191,13 +191,16 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
   const Pool& pool = memory.pool();
   float* turned = turned_of(thread);
+  Place places[kPanelRowsMax];
+  for (int row = 0; row < panel.n_rows; ++row)
+    places[row] = memory.appended(panel.layer, panel.kv_head, panel.first_row + row);
   int column = 0;
   for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
     const int n = std::min(ref.n_live(), panel.n_columns - column);
     if (n <= 0) break;
     for (int row = 0; row < panel.n_rows; ++row) {
       // A row before this block sees none of it; its scores are cut off later, any turn will do.
-      Place distance = memory.appended(panel.layer, panel.kv_head, panel.first_row + row);
+      Place distance = places[row];
       distance.t = std::max(0, distance.t - ref.base);
       const float* from =
           q +

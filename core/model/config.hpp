@@ -125,6 +125,7 @@ struct VisionConfig {
   // What an image token is: the decoder's row, and one for each tapped layer.
   int row_numbers() const noexcept { return projection_dim * (1 + n_deepstack()); }
   int head_dim() const noexcept { return dim / n_heads; }
+  bool sees_windows(int layer) const noexcept { return window > 0 && (layer + 1) % window_free_every != 0; }
   int patch_numbers() const noexcept { return 3 * patch_size * patch_size; }
 };
 [[nodiscard]] Result<VisionConfig> read_vision_config(const gguf::File& file);

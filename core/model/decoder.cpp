@@ -43,20 +43,18 @@ void Decoder::prefill(const Compute& compute, kv::Memory& memory, std::span<cons
   memory.append(tokens);
   for (int layer = 0; layer < config_->n_layers; ++layer) {
     const TextLayer& w = weights_->layers[static_cast<std::size_t>(layer)];
-    kv::Evidence* shown = nullptr;
-    if (!evidence.empty())
-      shown =
-          &evidence[evidence.size() == 1 ? 0
-                                         : static_cast<std::size_t>(std::max(0, config_->kv_layer(layer)))];
-    const bool last = layer + 1 == config_->n_layers && !want_rows;
     const int kv_layer = config_->kv_layer(layer);
+    const bool last = layer + 1 == config_->n_layers && !want_rows;
     norm(compute, w.attn_norm, n_rows);
-    if (kv_layer < 0)
+    if (kv_layer < 0) {
       convolve(compute, layer, n_rows);
-    else
+    } else {
+      kv::Evidence* shown = nullptr;
+      if (!evidence.empty()) shown = &evidence[evidence.size() == 1 ? 0 : static_cast<std::size_t>(kv_layer)];
       attend(compute, memory, layer, n_rows, shown, look != nullptr ? *look : kv::Look{},
              last && shown == nullptr);
-    if (kv_layer >= 0 && shown != nullptr && look != nullptr) memory.absorb(kv_layer, *shown, n_rows, *look);
+      if (shown != nullptr && look != nullptr) memory.absorb(kv_layer, *shown, n_rows, *look);
+    }
     if (last) break;
     norm(compute, w.ffn_norm, n_rows);
     feed_forward(compute, w, n_rows);

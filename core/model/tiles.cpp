@@ -115,7 +115,7 @@ int TileLimits::side_max() const noexcept {
   return own_size() ? std::max(side, std::min(cells_max, kCellsAcrossMax) * cell) : side;
 }
 
-TileLimits tile_limits(const VisionConfig& c, int wanted, int marks_max) noexcept {
+TileLimits tile_limits(const VisionConfig& c, int wanted_tokens, int marks_max) noexcept {
   const Picturing& p = c.picturing;
   TileLimits limits;
   limits.cutting = p.cutting;
@@ -130,12 +130,14 @@ TileLimits tile_limits(const VisionConfig& c, int wanted, int marks_max) noexcep
       break;
     case Cutting::rows:
       limits.across_max = std::min(tiles_across(c.image_size, p.longest_edge), marks_max);
-      if (wanted > 0)
-        limits.n_tiles_max = std::clamp(wanted / n_tile, 1, limits.across_max * limits.across_max + 1);
+      if (wanted_tokens > 0)
+        limits.n_tiles_max = std::clamp(wanted_tokens / n_tile, 1, limits.across_max * limits.across_max + 1);
       break;
     case Cutting::own_size: {
       limits.cells_min = p.cells_min;
-      const int cells = wanted == 0 ? kFrameCells : wanted < INT32_MAX ? wanted : kPictureCells;
+      const int cells = wanted_tokens == 0          ? kFrameCells
+                        : wanted_tokens < INT32_MAX ? wanted_tokens
+                                                    : kPictureCells;
       limits.cells_max = std::clamp(cells, p.cells_min, p.cells_max);
       const int across = static_cast<int>(std::sqrt(std::min(limits.cells_max, kFrameCells)));
       limits.side = across * limits.cell;
@@ -144,11 +146,12 @@ TileLimits tile_limits(const VisionConfig& c, int wanted, int marks_max) noexcep
     case Cutting::ratio:
     case Cutting::ratio_own:
       limits.across_max = std::min(p.tiles_max, marks_max);
-      if (wanted > 0 && limits.across_max > 0)
-        limits.n_tiles_max = std::clamp(wanted / n_tile, 1, p.tiles_max + 1);
+      if (wanted_tokens > 0 && limits.across_max > 0)
+        limits.n_tiles_max = std::clamp(wanted_tokens / n_tile, 1, p.tiles_max + 1);
       if (p.cutting == Cutting::ratio_own) {
         limits.cells_min = p.cells_min;
-        limits.cells_max = wanted > 0 ? std::clamp(wanted, p.cells_min, p.cells_max) : p.cells_max;
+        limits.cells_max =
+            wanted_tokens > 0 ? std::clamp(wanted_tokens, p.cells_min, p.cells_max) : p.cells_max;
       }
       break;
   }

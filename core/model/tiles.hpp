@@ -5,6 +5,8 @@
 
 namespace shrike {
 
+struct VisionConfig;
+
 // How pictures are resampled: Pillow's filters.
 enum class Filter : std::uint8_t { bilinear, bicubic, lanczos };
 
@@ -27,6 +29,8 @@ struct Picturing {
   int tiles_max = 1;
   int cells_min = 0;  // own_size: image tokens of a picture
   int cells_max = 0;
+
+  bool in_tiles() const noexcept { return cutting != Cutting::whole && cutting != Cutting::own_size; }
 };
 
 // How a picture is cut: rows x columns tiles, and the whole picture as one more. No rows: the whole picture
@@ -84,9 +88,8 @@ inline constexpr int kCellsAcrossMax = 255;
 // The most rows, or columns, that any picture is cut into: `longest_edge` and that hair.
 [[nodiscard]] int tiles_across(int side, int longest_edge) noexcept;
 
-// What a tower's rules and the wish for so many tokens a picture come to. wanted 0: a frame of a stream, one
+// What a tower's rules and the wish for so many tokens a picture come to. wanted_tokens 0: a frame of a stream, one
 // tile or what is as much; marks_max: rows and columns that the vocabulary can name.
-struct VisionConfig;
 [[nodiscard]] TileLimits tile_limits(const VisionConfig& config, int wanted_tokens, int marks_max) noexcept;
 
 }  // namespace shrike

@@ -282,7 +282,7 @@ void VisionEncoder::layer(const Compute& compute, int index) noexcept {
     const AffineView q = of(w.q), k = of(w.k), v = of(w.v);
     linear(compute, h_, n_rows_, {{q.weight, q.bias, q_}, {k.weight, k.bias, k_}, {v.weight, v.bias, v_}});
     if (c.rotary) turn(compute, heads);
-    if (c.window > 0 && (index + 1) % c.window_free_every != 0)
+    if (c.sees_windows(index))
       attend_windows(compute, heads);
     else
       attend(compute, heads, w.q.weight.type == DType::f32);

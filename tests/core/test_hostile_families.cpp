@@ -15,10 +15,8 @@ namespace {
 
 using test::Bytes;
 using test::GgufWriter;
+using test::kFamilies;
 using test::verdict;
-
-constexpr const char* kFamilies[] = {"qwen2vl",     "qwen2.5vl", "qwen3vl", "internvl",
-                                     "internvl3.5", "lfm2",      "llava",   "gemma3"};
 
 std::string text_verdict(const GgufWriter& w) {
   const Bytes bytes = w.bytes();
@@ -260,7 +258,7 @@ TEST_P(FamilyChanges, are_judged) {
   EXPECT_EQ(change.half == vision ? vision_verdict(w) : text_verdict(w), change.verdict);
 }
 INSTANTIATE_TEST_SUITE_P(families, FamilyChanges, testing::ValuesIn(kChanges),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& change) { return std::string(change.param.name); });
 
 // Whichever tensor is not there, its name is told.
 TEST(Families, miss_every_tensor_that_is_not_there) {
@@ -295,6 +293,10 @@ TEST(Families, files_of_two_families_are_no_pair) {
   EXPECT_EQ(pair("qwen3vl", "qwen2.5vl"), "does not belong to this text model: its deepstack layers: 0, 2");
   EXPECT_EQ(pair("internvl", "qwen3vl"), "does not belong to this text model: its deepstack layers: 2, 0");
   EXPECT_EQ(pair("internvl3.5", "internvl"), "accepted");
+  const char* kTiles = "cuts pictures into tiles, which this text model has no positions for: 0, 0";
+  EXPECT_EQ(pair("qwen2vl", "internvl"), kTiles);
+  EXPECT_EQ(pair("qwen2vl", "lfm2"), kTiles);
+  EXPECT_EQ(pair("qwen2vl", "llava"), "accepted");
 }
 
 }  // namespace

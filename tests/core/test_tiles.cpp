@@ -1,4 +1,4 @@
-// Into what pictures are cut, by the rules of each family. Numbers by hand from those of the models own processors.
+// Into what pictures are cut, by the rules of each family. Numbers by hand from those of the models' own processors.
 #include "core/model/tiles.hpp"
 
 #include <gtest/gtest.h>

@@ -8,21 +8,22 @@
 
 #include "core/npy.hpp"
 #include "core/session.hpp"
+#include "tests/support/family_files.hpp"
 #include "tests/support/isas.hpp"
 
 namespace shrike {
 namespace {
 
+using test::kFamilies;
+
 const std::string kData = SHRIKE_SOURCE_DIR "/tests/data/families/";
 
-constexpr const char* kFamilies[] = {"qwen2vl",     "qwen2.5vl", "qwen3vl", "internvl",
-                                     "internvl3.5", "lfm2",      "llava",   "gemma3"};
 constexpr float kTolerance = 2e-3f;  // of the range, as for the other parity tests
 
 SessionOptions options_of(const std::string& family) {
   SessionOptions options;
-  options.model_path = kData + family + ".gguf";
-  options.mmproj_path = kData + "mmproj-" + family + ".gguf";
+  options.model_path = test::family_path(family);
+  options.mmproj_path = test::family_path(family, true);
   options.kv_policy = "full";
   options.kv_budget_bytes = std::size_t{1} << 30;
   return options;

@@ -10,6 +10,9 @@
 namespace shrike::test {
 
 // The tiny pairs of tests/data/families, made by tests/reference/families.py.
+inline constexpr const char* kFamilies[] = {"qwen2vl",     "qwen2.5vl", "qwen3vl", "internvl",
+                                            "internvl3.5", "lfm2",      "llava",   "gemma3"};
+
 inline std::string family_path(const std::string& family, bool vision = false) {
   return SHRIKE_SOURCE_DIR "/tests/data/families/" + std::string(vision ? "mmproj-" : "") + family + ".gguf";
 }

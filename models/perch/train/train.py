@@ -42,7 +42,7 @@ LESSONS = [(250, [(4, 32, 8)]),
            (400, [(16, 14, 20), (8, 24, 12)]),
            (700, [(32, 8, 28), (16, 14, 20), (64, 4, 40)]),
            (1 << 30, [(64, 4, 40), (32, 8, 28), (16, 14, 20), (64, 4, 40), (128, 2, 56), (8, 24, 12)])]
-STAGES = {"text": 4500, "eye": 1500, "bind": 1000, "join": 1000}
+STAGES = {"text": 4500, "eye": 1500, "bind": 1200, "join": 500}
 SMOKE = {"text": 12, "eye": 12, "bind": 6, "join": 3}
 
 
@@ -224,9 +224,9 @@ def main():
     eye = Stage("eye", args.out, steps["eye"], dict(vision=vision, heads=heads), 0.01, 0.002)
     if "eye" in wanted and not eye.done():
         learn_pictures(eye, lambda rgb, things: heads(vision(rgb), things), args.device, every)
-    if "bind" in wanted:
+    if "bind" in wanted or "join" in wanted:  # which goes on from it
         bind = Stage("bind", args.out, steps["bind"], dict(vision=vision, heads=heads), 0.003, 0.001)
-        if not bind.done():
+        if "bind" in wanted and not bind.done():
             learn_pictures(bind, learn_to_say(vision, heads, oracle), args.device, every)
     if "join" in wanted:
         model.eye = vision
