@@ -146,7 +146,7 @@ class World {
 
  private:
   void lay_out(Arena& arena) {
-    rope_.lay_out(arena, Memory::rope_positions(shape_.n_ctx), kHeadDim, 1e5f, kernels.rope_halves);
+    rope_.lay_out(arena, Memory::rope_positions(shape_.n_ctx), {kHeadDim, 1e5f}, kernels.rope_halves);
     memory.lay_out(arena, shape_, rope_, kernels);
     attention.lay_out(arena, kernels, shape_, kGroup, kFrame, threads_.count(), needs_);
   }

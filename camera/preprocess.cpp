@@ -67,24 +67,30 @@ struct Layout {
   std::size_t used = 0;
   std::size_t first[2], count[2], weight[2];  // across, down
   std::size_t window, row;
+  int window_rows = 0;
 
-  Layout(int width_max, int height_max, int side, Filter filter, int across_max) noexcept {
+  Layout(int width_max, int height_max, int side, Filter filter, int across_max,
+         Preprocessor::Whole whole) noexcept {
     const auto n = static_cast<std::size_t>(side);
     const int n_in_max[2] = {width_max, height_max};
-    std::size_t taps_max = 0;  // of the whole picture in one tile, which shrinks most
+    int taps_max = 0;  // of what shrinks most
     for (int i = 0; i < 2; ++i) {
       std::size_t n_weights = 0;
-      for (int across = 1; across <= across_max; ++across) {
-        const auto n_out = static_cast<std::size_t>(across * side);
-        const auto taps = static_cast<std::size_t>(Geometry(n_in_max[i], across * side, filter).taps_max);
-        if (across == 1) taps_max = taps;
-        n_weights = std::max(n_weights, n_out * taps);
-      }
-      first[i] = take(static_cast<std::size_t>(across_max) * n * sizeof(std::int32_t));
-      count[i] = take(static_cast<std::size_t>(across_max) * n * sizeof(std::int32_t));
+      taps_max = 0;
+      const auto plan_for = [&](int n_out) {
+        const int taps = Geometry(n_in_max[i], n_out, filter).taps_max;
+        taps_max = std::max(taps_max, taps);
+        n_weights = std::max(n_weights, static_cast<std::size_t>(n_out) * static_cast<std::size_t>(taps));
+      };
+      for (int across = 1; across <= across_max; ++across) plan_for(across * side);
+      for (int n_out = whole.shortest; n_out > 0 && n_out <= whole.longest; ++n_out) plan_for(n_out);
+      const auto n_outs = static_cast<std::size_t>(std::max(across_max * side, whole.longest));
+      first[i] = take(n_outs * sizeof(std::int32_t));
+      count[i] = take(n_outs * sizeof(std::int32_t));
       weight[i] = take(n_weights * sizeof(std::int32_t));
     }
-    window = take(kWindows * taps_max * 3 * n);
+    window_rows = std::min(kWindows * taps_max, std::max(height_max, taps_max));
+    window = take(static_cast<std::size_t>(window_rows) * 3 * n);
     row = take(3 * n);
   }
 
@@ -98,13 +104,13 @@ struct Layout {
 
 }  // namespace
 
-std::size_t Preprocessor::bytes_needed(int width_max, int height_max, int side, Filter filter,
-                                       int across_max) noexcept {
-  return Layout(width_max, height_max, side, filter, across_max).used;
+std::size_t Preprocessor::bytes_needed(int width_max, int height_max, int side, Filter filter, int across_max,
+                                       Whole whole) noexcept {
+  return Layout(width_max, height_max, side, filter, across_max, whole).used;
 }
 
 Preprocessor::Preprocessor(const Kernels& kernels, std::byte* memory, int width_max, int height_max, int side,
-                           Filter filter, int across_max) noexcept
+                           Filter filter, int across_max, Whole whole) noexcept
     : resample_row_(kernels.resample_row),
       resample_column_(kernels.resample_column),
       normalise_rgb_(kernels.normalise_rgb),
@@ -112,11 +118,13 @@ Preprocessor::Preprocessor(const Kernels& kernels, std::byte* memory, int width_
       height_max_(height_max),
       side_(side),
       across_max_(across_max),
+      whole_(whole),
       filter_(filter) {
   SHRIKE_CHECK(width_max > 0 && height_max > 0, width_max, height_max);
   SHRIKE_CHECK(side > 0 && across_max > 0, side, across_max);
   SHRIKE_CHECK(reinterpret_cast<std::uintptr_t>(memory) % 64 == 0);
-  const Layout layout(width_max, height_max, side, filter, across_max);
+  const Layout layout(width_max, height_max, side, filter, across_max, whole);
+  window_rows_ = layout.window_rows;
   Axis* const axes[2] = {&across_, &down_};
   for (int i = 0; i < 2; ++i) {
     axes[i]->first = reinterpret_cast<std::int32_t*>(memory + layout.first[i]);
@@ -149,8 +157,38 @@ void Preprocessor::prepare(Axis& axis, int n_in, int n_out) const noexcept {
   }
 }
 
-// Output rows ask for ascending ranges of input rows that overlap. Each input row is resampled across once,
-// into a window of twice the largest range; when its end is reached, the rows still needed move to its front.
+Preprocessor::Target Preprocessor::target_of(const Frame& frame, const ImageInput& out, TileGrid grid,
+                                             int tile) const noexcept {
+  Target t;
+  t.width = t.height = side_;
+  if (tile < grid.n_tiles() - 1) {
+    t.inner_width = t.inner_height = side_;
+    t.first_column = tile % grid.columns * side_;
+    t.first_row = tile / grid.columns * side_;
+    t.columns_total = grid.columns * side_;
+    t.rows_total = grid.rows * side_;
+    return t;
+  }
+  if (grid.width > 0) t.width = grid.width;
+  if (grid.height > 0) t.height = grid.height;
+  t.inner_width = t.width;
+  t.inner_height = t.height;
+  if (out.letterbox) {
+    const float scale = std::min(static_cast<float>(t.width) / static_cast<float>(frame.width),
+                                 static_cast<float>(t.height) / static_cast<float>(frame.height));
+    const auto scaled = [&](int n, int max) {
+      return std::clamp(static_cast<int>(std::ceil(static_cast<float>(n) * scale)), 1, max);
+    };
+    t.inner_width = scaled(frame.width, t.width);
+    t.inner_height = scaled(frame.height, t.height);
+    t.left = (t.width - t.inner_width) / 2;
+    t.top = (t.height - t.inner_height) / 2;
+  }
+  t.columns_total = t.inner_width;
+  t.rows_total = t.inner_height;
+  return t;
+}
+
 bool Preprocessor::operator()(const Frame& frame, const ImageInput& out, TileGrid grid, int tile) noexcept {
   if (frame.pixels == nullptr || frame.width <= 0 || frame.height <= 0) return false;
   if (frame.width > width_max_ || frame.height > height_max_) return false;
@@ -158,25 +196,46 @@ bool Preprocessor::operator()(const Frame& frame, const ImageInput& out, TileGri
   SHRIKE_CHECK(out.side == side_, out.side, side_);
   SHRIKE_CHECK(grid.rows <= across_max_ && grid.columns <= across_max_, grid.rows, grid.columns);
   SHRIKE_CHECK(tile >= 0 && tile < grid.n_tiles(), tile, grid.n_tiles());
-  if (tile == grid.n_tiles() - 1) {  // the whole picture
-    grid = {1, 1};
-    tile = 0;
-  }
-  prepare(across_, frame.width, grid.columns * side_);
-  prepare(down_, frame.height, grid.rows * side_);
+  const Target target = target_of(frame, out, grid, tile);
+  const int sides[] = {target.inner_width, target.inner_height};
+  for (const int n : sides)
+    SHRIKE_CHECK(n == side_ || (n >= whole_.shortest && n <= whole_.longest), n, whole_.longest);
+  prepare(across_, frame.width, target.columns_total);
+  prepare(down_, frame.height, target.rows_total);
+  if (out.letterbox) fill_margin(out, target);
+  for (int column = 0; column < target.inner_width; column += side_)
+    resample(frame, out, target, column, std::min(side_, target.inner_width - column));
+  return true;
+}
 
-  const std::ptrdiff_t left = std::ptrdiff_t{tile % grid.columns} * side_;
-  const int top = tile / grid.columns * side_;
-  const ResampleAxis across{across_.first + left, across_.count + left,
-                            across_.weight + left * across_.taps_max, across_.taps_max, side_};
-  const auto side = static_cast<std::size_t>(side_);
-  const std::size_t row_bytes = 3 * side;
+void Preprocessor::fill_margin(const ImageInput& out, const Target& target) noexcept {
+  const auto width = static_cast<std::size_t>(target.width);
+  const std::size_t plane = width * static_cast<std::size_t>(target.height);
+  for (int i = 0; i < 3 * side_; ++i) row_[i] = out.margin[i % 3];
+  for (std::size_t at = 0; at < plane; at += static_cast<std::size_t>(side_))
+    normalise_rgb_(out.planes + at, plane, row_,
+                   static_cast<int>(std::min(static_cast<std::size_t>(side_), plane - at)), out.scale,
+                   out.shift);
+}
+
+// A strip of n columns. Output rows ask for ascending ranges of input rows that overlap. Each input row is
+// resampled across once, into a window of twice the largest range; when its end is reached, the rows still needed
+// move to its front.
+void Preprocessor::resample(const Frame& frame, const ImageInput& out, const Target& target, int column,
+                            int n) noexcept {
+  const std::ptrdiff_t from = std::ptrdiff_t{target.first_column} + column;
+  const ResampleAxis across{across_.first + from, across_.count + from,
+                            across_.weight + from * across_.taps_max, across_.taps_max, n};
+  const auto width = static_cast<std::size_t>(target.width);
+  const std::size_t plane = width * static_cast<std::size_t>(target.height);
+  const std::size_t row_bytes = 3 * static_cast<std::size_t>(n);
   const auto window_row = [&](int row) { return window_ + static_cast<std::size_t>(row) * row_bytes; };
-  int window_first = down_.first[top];  // the input row at the window's front
-  int n_ready = window_first;           // input rows resampled so far
-  for (int y = 0; y < side_; ++y) {
-    const int first = down_.first[top + y], end = first + down_.count[top + y];
-    if (end - window_first > kWindows * down_.taps_max) {
+  int window_first = down_.first[target.first_row];  // the input row at the window's front
+  int n_ready = window_first;                        // input rows resampled so far
+  for (int y = 0; y < target.inner_height; ++y) {
+    const int output = target.first_row + y;
+    const int first = down_.first[output], end = first + down_.count[output];
+    if (end - window_first > window_rows_) {
       const int n_kept = std::max(n_ready - first, 0);
       std::memmove(window_, window_row(first - window_first), static_cast<std::size_t>(n_kept) * row_bytes);
       window_first = first;
@@ -185,12 +244,12 @@ bool Preprocessor::operator()(const Frame& frame, const ImageInput& out, TileGri
       resample_row_(window_row(n_ready - window_first),
                     frame.pixels + static_cast<std::size_t>(n_ready) * frame.stride, across);
     resample_column_(row_, window_row(first - window_first), row_bytes,
-                     down_.weight + static_cast<std::ptrdiff_t>(top + y) * down_.taps_max,
-                     down_.count[top + y], static_cast<int>(row_bytes));
-    normalise_rgb_(out.planes + static_cast<std::size_t>(y) * side, side * side, row_, side_, out.scale,
-                   out.shift);
+                     down_.weight + static_cast<std::ptrdiff_t>(output) * down_.taps_max, down_.count[output],
+                     static_cast<int>(row_bytes));
+    normalise_rgb_(out.planes + static_cast<std::size_t>(target.top + y) * width +
+                       static_cast<std::size_t>(target.left + column),
+                   plane, row_, n, out.scale, out.shift);
   }
-  return true;
 }
 
 }  // namespace shrike

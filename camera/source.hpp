@@ -33,7 +33,7 @@ struct SourceOptions {
   bool loop = false;      // what is not live: start again at the end; time goes on
   int width_max = 1920;   // larger frames are scaled down by the capture process to fit
   int height_max = 1080;
-  int n_slots = 4;                                // of the ring
+  int n_slots = 3;                                // of the ring: one is read, one is ready, one is written
   std::int64_t stall_ns = 20'000'000'000;         // no frame for so long: the capture process is replaced
   std::int64_t open_timeout_ns = 30'000'000'000;  // ... and for the first frame after a (re)start
   std::int64_t backoff_min_ns = 1'000'000'000;

@@ -1,5 +1,7 @@
 #include "core/arena.hpp"
 
+#include <algorithm>
+
 #include "platform/check.hpp"
 #include "platform/numeric.hpp"
 
@@ -8,13 +10,24 @@ namespace shrike {
 Result<Arena> Arena::reserve(const Arena& measured, const PageOptions& options) {
   SHRIKE_CHECK(measured.measures());
   Arena arena;
-  std::size_t offset = 0;
+  std::array<std::size_t, kStages> offset;
+  offset.fill(measured.stage_bytes(0));
+  offset[0] = 0;
   for (const Section& section : measured.sections()) {
-    arena.sections_[static_cast<std::size_t>(arena.n_++)] = {section.name, offset, section.size, 0};
-    offset += section.size;
+    std::size_t& at = offset[static_cast<std::size_t>(section.stage)];
+    arena.sections_[static_cast<std::size_t>(arena.n_++)] = {section.name, at, section.size, 0,
+                                                             section.stage};
+    at += section.size;
   }
-  SHRIKE_TRY(arena.pages_, Pages::reserve(offset > 0 ? offset : kAlignment, options));
+  SHRIKE_TRY(arena.pages_, Pages::reserve(std::max(measured.bytes(), kAlignment), options));
   return arena;
+}
+
+void Arena::set_stage(std::string_view name, int stage) noexcept {
+  SHRIKE_CHECK(stage >= 0 && stage < kStages, stage, kStages);
+  Section& section = section_named(name);
+  SHRIKE_CHECK(measures() && section.size == 0);
+  section.stage = stage;
 }
 
 std::byte* Arena::take_bytes(std::string_view name, std::size_t bytes) noexcept {
@@ -38,10 +51,19 @@ std::size_t Arena::measured_bytes(std::string_view name) const noexcept {
   return 0;
 }
 
-std::size_t Arena::bytes() const noexcept {
+std::size_t Arena::bytes() const noexcept { return stage_bytes(0) + stage_bytes(largest_stage()); }
+
+std::size_t Arena::stage_bytes(int stage) const noexcept {
   std::size_t bytes = 0;
-  for (const Section& section : sections()) bytes += section.size;
+  for (const Section& section : sections()) bytes += section.stage == stage ? section.size : 0;
   return bytes;
+}
+
+int Arena::largest_stage() const noexcept {
+  int largest = 1;
+  for (int stage = 2; stage < kStages; ++stage)
+    if (stage_bytes(stage) > stage_bytes(largest)) largest = stage;
+  return largest;
 }
 
 Arena::Section& Arena::section_named(std::string_view name) noexcept {

@@ -25,6 +25,9 @@ inline constexpr int kVocabMax = 1 << 20;
 inline constexpr int kContextMax = 1 << 20;
 inline constexpr int kImageSideMax = 4096;  // of one tile, pixels
 inline constexpr int kPatchesMax = 16384;   // of one tile
+inline constexpr int kTilesMax = 64;        // of one picture; models are made for up to 40
+inline constexpr int kConvMax = 16;         // rows that a short convolution mixes; real ones 3
+inline constexpr int kDeepstackMax = 8;     // layers of a tower that also give rows; real ones are 3
 
 // Tokenizer
 inline constexpr std::uint64_t kTokenBytesMax = 1024;  // the longest real token is a run of spaces

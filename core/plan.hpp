@@ -14,9 +14,10 @@ struct PlanRow {
   std::string from;  // what the size comes from, for people: "80 blocks x 12 heads x 4,352 B"
   std::size_t bytes = 0;
   enum class Kind : std::uint8_t {
-    arena,   // a section of the one mapping
-    beside,  // anonymous or shared memory beside it: camera ring, thread stacks
-    mapped,  // file-backed, read-only, reclaimable: weights
+    arena,     // a section of the one mapping
+    overlaid,  // likewise, where a larger stage's sections lie: adds nothing to the sum
+    beside,    // anonymous or shared memory beside it: camera ring, thread stacks
+    mapped,    // file-backed, read-only, reclaimable: weights
   } kind = Kind::arena;
 };
 

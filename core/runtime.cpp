@@ -96,7 +96,7 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const SessionOptions& options) {
   runtime->arena_.seal();
   if (options.mlock && !runtime->model_->lock())
     return Error{Code::resource, "the weights cannot be locked; raise the limit (ulimit -l)", "--mlock"};
-  runtime->memory_.reset();
+  runtime->reset();
   return runtime;
 }
 
@@ -113,12 +113,13 @@ Status Runtime::size_up() {
                                                       tokenizer_bytes)));
   if (model_->has_vision) SHRIKE_TRY_VOID(size_up_prompt(tokenizer));
 
-  shape_.n_layers = c.n_layers;
+  shape_.n_layers = c.n_kv_layers();
   shape_.n_kv_heads = c.n_kv_heads;
   shape_.head_dim = c.head_dim;
   shape_.n_ctx = options_.context_max > 0 ? std::min(options_.context_max, c.n_ctx) : c.n_ctx;
   shape_.reserve = n_around_ + options_.question_tokens_max + options_.answer_tokens_max;
   shape_.group = c.group();
+  shape_.grids = c.rotation.has_sections();
   shape_.serve(policy_);
   evidence_needs_ = policy_.needs & kv::kNeedEvidence;
   if (options_.evidence) evidence_needs_ |= kv::need(kv::Mark::mass) | kv::kNeedEntropy;
@@ -136,9 +137,10 @@ Status Runtime::size_up() {
                               ? options_.kv_budget_bytes
                               : std::max(kKvBudgetDefault, 2 * plan_.kv_budget_min_bytes);
   if (options_.kv_kept_bytes > 0) SHRIKE_TRY_VOID(keep_at_most(options_.kv_kept_bytes));
-  // More blocks than every table can use at all positions would lie idle.
-  const std::size_t useful = static_cast<std::size_t>(shape_.n_tables()) *
-                             static_cast<std::size_t>(div_ceil(shape_.n_ctx, kv::kBlockSlots) + 3);
+  // More blocks than every table can use at all positions would lie idle; three more where slots leave holes.
+  const int useful_each = div_ceil(shape_.n_ctx, kv::kBlockSlots) + (shape_.evicts ? 3 : 0);
+  const std::size_t useful =
+      static_cast<std::size_t>(shape_.n_tables()) * static_cast<std::size_t>(useful_each);
   const std::size_t for_blocks =
       plan_.kv_budget_bytes - std::min(plan_.kv_budget_bytes, shape_.fresh_bytes());
   shape_.n_blocks = static_cast<int>(std::min({for_blocks / bytes, useful, std::size_t{1} << 28}));
@@ -147,7 +149,7 @@ Status Runtime::size_up() {
 }
 
 Prompt::Options Runtime::prompt_options() const noexcept {
-  return {model_->vision_config.n_image_tokens(), format_, options_.pictures};
+  return {tiles_, model_->text_config.rotation.has_sections(), format_, options_.pictures};
 }
 
 Status Runtime::size_up_prompt(const Tokenizer& tokenizer) {
@@ -156,14 +158,14 @@ Status Runtime::size_up_prompt(const Tokenizer& tokenizer) {
   if (!options_.chat_format.empty()) {
     SHRIKE_TRY(format_, chat_format(options_.chat_format));
   }
+  SHRIKE_TRY_VOID(size_up_tiles(Prompt::kTilesAcrossMax));
   std::vector<TokenId> scratch(4096);
   SHRIKE_TRY(const Prompt prompt,
              Prompt::make(file, tokenizer, model_->text_config, prompt_options(), scratch));
-  SHRIKE_TRY_VOID(size_up_tiles(prompt));
+  SHRIKE_TRY_VOID(size_up_tiles(prompt.tiles_across_max()));
 
-  const int n_image = model_->vision_config.n_image_tokens();
-  std::vector<PromptToken> out(
-      static_cast<std::size_t>(tiles_.n_tiles_max) * static_cast<std::size_t>(n_image + 64) + 4096);
+  std::vector<PromptToken> out(static_cast<std::size_t>(tiles_.picture_tokens_max()) +
+                               static_cast<std::size_t>(tiles_.n_tiles_max) * 64 + 4096);
   n_opening_ = prompt.opening(out);
   n_around_ = prompt.question("", out, true);
   if (n_opening_ < 0)
@@ -180,18 +182,19 @@ Status Runtime::size_up_prompt(const Tokenizer& tokenizer) {
     return file.error(Code::unsupported, "the vocabulary spells none of the words around a question",
                       "tokenizer.ggml.tokens");
   SHRIKE_CHECK(n_frame_ > 0, n_frame_);
+  const int larger = std::max(0, tiles_.whole_tokens_max() - tiles_.tile_tokens());
+  n_frame_ += larger;
+  plan_.tokens_per_frame += larger;
   return ok();
 }
 
 // Tiles are as many as the model was made for, the vocabulary has marks for and the options ask for.
-Status Runtime::size_up_tiles(const Prompt& prompt) {
-  const VisionConfig& v = model_->vision_config;
-  const int wanted = options_.image_tokens_max, n_image = v.n_image_tokens();
-  if (wanted > 0 && wanted < n_image)
-    return Error{Code::usage, "too small for one tile", "--image-max-tokens", wanted, n_image};
-  const int across = std::min(tiles_across(v.image_size, v.longest_edge), prompt.tiles_across_max());
-  tiles_ = {v.image_size, v.longest_edge, across,
-            wanted == 0 ? 1 : std::min(wanted / n_image, across * across + 1)};
+Status Runtime::size_up_tiles(int marks_max) {
+  const int wanted = options_.image_tokens_max;
+  tiles_ = tile_limits(model_->vision_config, wanted, marks_max);
+  const int least = tiles_.own_size() ? tiles_.cells_min : tiles_.tile_tokens();
+  if (wanted > 0 && wanted < least)
+    return Error{Code::usage, "too small for one tile", "--image-max-tokens", wanted, least};
   return ok();
 }
 
@@ -211,12 +214,20 @@ Status Runtime::keep_at_most(std::size_t bytes) {
   return ok();
 }
 
+// A picture is encoded, then room is made, then rows run: these never share a moment.
+void Runtime::set_stages(Arena& arena) noexcept {
+  arena.set_stage("vision", 1);
+  arena.set_stage("chunk", 2);
+  arena.set_stage("attention", 2);
+  arena.set_stage("compress", 3);
+}
+
 // Runs twice, measuring and taking; see Arena.
 Status Runtime::lay_out(Arena& arena) {
+  if (arena.measures()) set_stages(arena);
   const TextConfig& c = model_->text_config;
   SHRIKE_TRY(const std::size_t tokenizer_bytes, Tokenizer::bytes_needed(model_->file()));
   std::byte* tokenizer_memory = arena.take_bytes("text", tokenizer_bytes);
-  const int n_image = model_->has_vision ? model_->vision_config.n_image_tokens() : 0;
   const std::size_t n_prompt = static_cast<std::size_t>(std::max({n_opening_, n_frame_, shape_.reserve}));
   TokenId* scratch = arena.take<TokenId>("text", n_prompt);
   prompt_buffer_ = {arena.take<PromptToken>("text", n_prompt), n_prompt};
@@ -228,7 +239,7 @@ Status Runtime::lay_out(Arena& arena) {
     }
   }
 
-  rope_.lay_out(arena, kv::Memory::rope_positions(shape_.n_ctx), c.n_rope, c.rope_base,
+  rope_.lay_out(arena, kv::Memory::rope_positions(shape_.n_ctx), c.rotation,
                 c.pairing == RopePairing::neighbours ? kernels_.rope_neighbours : kernels_.rope_halves);
   memory_.lay_out(arena, shape_, rope_, kernels_);
   decoder_.lay_out(arena, compute_, shape_, n_chunk_, evidence_needs_);
@@ -236,12 +247,13 @@ Status Runtime::lay_out(Arena& arena) {
   std::vector<Compute::Size> products = {{n_chunk_, std::max({c.dim, c.n_ff, c.n_heads * c.head_dim})}};
   if (model_->has_vision) {
     const VisionConfig& v = model_->vision_config;
-    vision_encoder_.lay_out(arena, compute_);
-    image_rows_ =
-        arena.take<float>("vision", static_cast<std::size_t>(tiles_.n_tiles_max) *
-                                        static_cast<std::size_t>(n_image) * static_cast<std::size_t>(c.dim));
-    products.push_back({v.n_patches(), std::max({v.dim, v.n_ff, v.patch_numbers()})});
-    products.push_back({n_image, v.shuffle * v.shuffle * v.dim});
+    const int n_patches = tiles_.patches_max(v.patch_size);
+    vision_encoder_.lay_out(arena, compute_, tiles_);
+    projector_.lay_out(arena, n_patches);
+    image_rows_ = arena.take<float>("image rows", static_cast<std::size_t>(tiles_.picture_tokens_max()) *
+                                                      static_cast<std::size_t>(row_numbers()));
+    products.push_back({n_patches + (v.class_token ? 1 : 0), vision_encoder_.n_in_max()});
+    products.push_back({n_patches / (v.shuffle * v.shuffle), projector_.n_in_max()});
   }
   compute_.lay_out(arena, "products", products);
   lay_out_evidence(arena);
@@ -255,7 +267,7 @@ Status Runtime::lay_out(Arena& arena) {
 void Runtime::lay_out_evidence(Arena& arena) {
   if (evidence_needs_ == 0) return;
   const TextConfig& c = model_->text_config;
-  const std::size_t n = options_.evidence ? static_cast<std::size_t>(c.n_layers) : 1;
+  const std::size_t n = options_.evidence ? static_cast<std::size_t>(shape_.n_layers) : 1;
   const std::size_t columns =
       static_cast<std::size_t>(c.n_kv_heads) * static_cast<std::size_t>(shape_.slots_max());
   const std::size_t queries = static_cast<std::size_t>(c.n_heads) * static_cast<std::size_t>(c.head_dim);
@@ -281,21 +293,28 @@ void Runtime::lay_out_evidence(Arena& arena) {
 ImageInput Runtime::image_input() noexcept {
   SHRIKE_CHECK(model_->has_vision);
   const VisionConfig& v = model_->vision_config;
-  ImageInput input{vision_encoder_.planes(), v.image_size, {}, {}};
+  ImageInput input;
+  input.planes = vision_encoder_.planes();
+  input.side = tiles_.side;
+  input.filter = v.picturing.filter;
+  input.shortest = tiles_.side_min();
+  input.longest = tiles_.side_max();
+  input.letterbox = v.picturing.letterbox;
   for (int c = 0; c < 3; ++c) {
     input.scale[c] = 1.0f / (255.0f * v.std[c]);
     input.shift[c] = -v.mean[c] / v.std[c];
+    input.margin[c] = static_cast<std::uint8_t>(std::clamp(v.mean[c] * 255.0f, 0.0f, 255.0f));
   }
   return input;
 }
 
-const float* Runtime::encode_image(int tile) noexcept {
+const float* Runtime::encode_image(int tile, TileGrid grid) noexcept {
   SHRIKE_CHECK(model_->has_vision);
   SHRIKE_CHECK(tile >= 0 && tile < tiles_.n_tiles_max, tile, tiles_.n_tiles_max);
-  const std::ptrdiff_t numbers =
-      std::ptrdiff_t{model_->vision_config.n_image_tokens()} * model_->text_config.dim;
-  float* rows = image_rows_ + tile * numbers;
-  projector_.project(compute_, vision_encoder_.encode(compute_), vision_encoder_.room(), rows);
+  const int patch = model_->vision_config.patch_size;
+  float* rows = image_rows_ + std::ptrdiff_t{tile} * tiles_.tile_tokens() * row_numbers();
+  projector_.see(compute_, vision_encoder_,
+                 {tiles_.height_of(grid, tile) / patch, tiles_.width_of(grid, tile) / patch}, rows);
   return rows;
 }
 
@@ -305,9 +324,17 @@ std::byte* Runtime::guest_memory(std::string_view name) noexcept {
   return nullptr;
 }
 
+// The decoder's row, and what its first layers get.
+void Runtime::copy_image_row(const float* from, int r) noexcept {
+  const TextConfig& c = model_->text_config;
+  std::copy_n(from, c.dim, decoder_.row(r));
+  for (int layer = 0; layer < c.n_deepstack; ++layer)
+    std::copy_n(from + static_cast<std::ptrdiff_t>(1 + layer) * c.dim, c.dim,
+                decoder_.deepstack_row(layer, r));
+}
+
 void Runtime::run(std::span<const PromptToken> prompt, const float* image_rows, bool want_logits,
                   Shown shown) noexcept {
-  const int dim = model_->text_config.dim;
   const int n_prompt = static_cast<int>(prompt.size());
   const bool learns = shown != Shown::nothing && (policy_.needs & kv::kNeedEvidence) != 0;
   for (int begin = 0; begin < n_prompt;) {
@@ -319,7 +346,7 @@ void Runtime::run(std::span<const PromptToken> prompt, const float* image_rows, 
       if (token.token >= 0)
         matrix_row(kernels_, model_->text_weights.token_embd, token.token, row);
       else
-        std::copy_n(image_rows + static_cast<std::ptrdiff_t>(-1 - token.token) * dim, dim, row);
+        copy_image_row(image_rows + static_cast<std::ptrdiff_t>(-1 - token.token) * row_numbers(), r);
     }
     kv::Look look;
     look.window_first = std::clamp(n_prompt - policy_.window - begin, 0, n);
@@ -352,11 +379,12 @@ void Runtime::make_plan(const Arena& measured) {
              std::string(shape_.codec_or_f16().name) + " + facts" +
              (kv::n_marks(shape_.needs) > 0 ? " + " + n(kv::n_marks(shape_.needs)) + " marks"
                                             : std::string()) +
-             "), shared by " + n(c.n_layers) + " layers x " + n(c.n_kv_heads) + " kv heads";
+             "), shared by " + n(shape_.n_layers) + " layers x " + n(c.n_kv_heads) + " kv heads";
     if (section == "kv tables") return "block tables and the stack of free blocks";
     if (section == "compress") return "one head's candidates: " + n(shape_.slots_max()) + " slots";
     if (section == "rope")
-      return n(kv::Memory::rope_positions(shape_.n_ctx)) + " positions x " + n(c.n_rope / 2) + " angles";
+      return n(kv::Memory::rope_positions(shape_.n_ctx)) + " positions x " + n(c.rotation.n_rope / 2) +
+             " angles";
     if (section == "chunk")
       return n(n_chunk_) + " rows through " + n(c.dim) + " wide layers, " + n(c.n_ff) + " in between";
     if (section == "attention")
@@ -364,9 +392,13 @@ void Runtime::make_plan(const Arena& measured) {
     if (section == "logits") return n(c.n_vocab) + " tokens";
     if (section == "text") return "tokenizer tables, prompt buffers, times of the frames held";
     if (section == "vision")
-      return n(model_->vision_config.n_patches()) + " patches through " + n(model_->vision_config.dim) +
-             " wide layers" +
-             (tiles_.n_tiles_max > 1 ? ", rows of " + n(tiles_.n_tiles_max) + " tiles" : std::string());
+      return n(tiles_.patches_max(model_->vision_config.patch_size)) + " patches through " +
+             n(model_->vision_config.dim) + " wide layers";
+    if (section == "places") return "where the patches of a tile lie";
+    if (section == "image rows")
+      return n(tiles_.picture_tokens_max()) + " tokens of a picture" +
+             (tiles_.n_tiles_max > 1 ? " in " + n(tiles_.n_tiles_max) + " tiles" : std::string());
+    if (section == "convolutions") return n(c.n_conv_layers()) + " layers: taps, and the rows before a chunk";
     if (section == "evidence")
       return "what attention shows of " + n(shape_.slots_max()) + " slots, for the policy";
     if (section == "products")
@@ -374,7 +406,9 @@ void Runtime::make_plan(const Arena& measured) {
     return "";
   };
   for (const Arena::Section& section : measured.sections())
-    plan_.rows.push_back({std::string(section.name), from(section.name), section.size, PlanRow::Kind::arena});
+    if (section.size > 0)
+      plan_.rows.push_back({std::string(section.name), from(section.name), section.size,
+                            measured.counts(section) ? PlanRow::Kind::arena : PlanRow::Kind::overlaid});
   for (PlanRow& row : plan_.rows)
     for (const SessionOptions::Guest& guest : options_.guests)
       if (row.name == guest.name) row.from = guest.from;

@@ -52,12 +52,16 @@ struct SessionOptions {
 };
 
 // The picture that the vision tower wants: planes [3][side][side] f32, value = pixel * scale + shift per
-// channel.
+// channel; or [3][height][width], where tiles_for() says that a picture keeps its own size.
 struct ImageInput {
-  float* planes = nullptr;  // write here
+  float* planes = nullptr;  // write here, each time anew: gone when a picture is encoded or a prompt runs
   int side = 0;
   float scale[3] = {};  // for 8-bit pixels: 1 / (255 std), and shift = -mean / std
   float shift[3] = {};
+  Filter filter = Filter::lanczos;  // that the model was taught with
+  int shortest = 0, longest = 0;    // sides that a picture may have beside a tile's
+  bool letterbox = false;           // the picture keeps its ratio, with `margin` around it
+  std::uint8_t margin[3] = {};
 };
 
 // The kernel set of that name; empty: of SHRIKE_ISA, else the best. One that this machine cannot run is an error.
@@ -113,13 +117,29 @@ class Runtime {
   // How a picture of that size is cut, and the most tiles that any is cut into.
   TileGrid tiles_for(int width, int height) const noexcept;
   int tiles_max() const noexcept { return tiles_.n_tiles_max; }
+  const TileLimits& tiles() const noexcept { return tiles_; }
+  // Numbers of an image token: its row of the decoder's width, and one for each of its deepstack layers.
+  int row_numbers() const noexcept { return model_->vision_config.row_numbers(); }
   const ChatFormat& format() const noexcept { return *format_; }
-  // The picture in image_input() as image tokens: [n_image_tokens][dim], valid until the same tile is encoded
-  // again. Tiles lie one behind the other.
-  const float* encode_image(int tile = 0) noexcept;
+  // The picture in image_input() as image tokens: [n_image_tokens][row_numbers], valid until the same tile is
+  // encoded again. Tiles lie one behind the other.
+  const float* encode_image(int tile = 0, TileGrid grid = {}) noexcept;
 
+  // Of the memory, and of what the decoder remembers beside it: see kv::Memory.
+  void mark() noexcept {
+    memory_.mark();
+    decoder_.mark();
+  }
+  void roll_back() noexcept {
+    memory_.roll_back();
+    decoder_.roll_back();
+  }
+  void reset() noexcept {
+    memory_.reset();
+    decoder_.reset();
+  }
   // Appends a prompt of any length to the memory, chunk by chunk. Tokens below 0 are rows of `image_rows`
-  // [..][dim]. want_logits: logits() of its last rows may follow, as far as they lie in the last chunk.
+  // [..][row_numbers]. want_logits: logits() of its last rows may follow, as far as they lie in the last chunk.
   void run(std::span<const PromptToken> prompt, const float* image_rows, bool want_logits,
            Shown shown = Shown::nothing) noexcept;
   // Of the row `back` rows before the last one that ran. [n_vocab], valid until the next call.
@@ -130,11 +150,13 @@ class Runtime {
  private:
   Runtime(std::unique_ptr<Model> model, const Kernels& kernels, int n_threads);
   [[nodiscard]] static Result<std::unique_ptr<Runtime>> prepare(const SessionOptions& options);
+  static void set_stages(Arena& arena) noexcept;
   [[nodiscard]] Status lay_out(Arena& arena);
   [[nodiscard]] Status size_up();
   [[nodiscard]] Status size_up_prompt(const Tokenizer& tokenizer);
-  [[nodiscard]] Status size_up_tiles(const Prompt& prompt);
+  [[nodiscard]] Status size_up_tiles(int marks_max);
   Prompt::Options prompt_options() const noexcept;
+  void copy_image_row(const float* from, int r) noexcept;
   [[nodiscard]] Status keep_at_most(std::size_t bytes);
   void make_plan(const Arena& measured);
   void lay_out_evidence(Arena& arena);
@@ -162,10 +184,10 @@ class Runtime {
   TileLimits tiles_;
   int n_chunk_ = 0;
   int last_chunk_rows_ = 0;
-  float* image_rows_ = nullptr;            // [tiles_max][n_image_tokens][dim]
+  float* image_rows_ = nullptr;            // [picture_tokens_max][row_numbers]
   kv::TokenFacts* chunk_facts_ = nullptr;  // [n_chunk]
   kv::Needs evidence_needs_ = 0;           // of the policy and of the options
-  std::span<kv::Evidence> evidence_;       // [n_layers] if asked for in the options, else one or none
+  std::span<kv::Evidence> evidence_;  // [layers of the memory] if asked for in the options, else one or none
   std::span<PromptToken> prompt_buffer_;
   HeldFrame* held_frames_ = nullptr;      // [slots_max + 1]
   std::vector<std::byte*> guest_memory_;  // as in options_.guests

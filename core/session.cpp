@@ -32,7 +32,7 @@ Session::Session(std::unique_ptr<Runtime> runtime)
       standing_question_(runtime_->options().standing_question) {}
 
 void Session::reset() noexcept {
-  runtime_->memory().reset();
+  runtime_->reset();
   opened_ = false;
   again_ = false;
   n_frames_ = 0;
@@ -75,9 +75,9 @@ void Session::observe() noexcept {
       r.prompt().question(standing ? std::string_view(standing_question_) : "", r.prompt_buffer(), again_);
   if (n < 0 || n > room) n = r.prompt().question("", r.prompt_buffer(), again_);
   if (n <= 0 || n > room) return;
-  r.memory().mark();
+  r.mark();
   r.run(r.prompt_buffer().first(static_cast<std::size_t>(n)), nullptr, false, Shown::window);
-  r.memory().roll_back();
+  r.roll_back();
 }
 
 // Looks, when making room for n_tokens would need it. True: the prompt buffer holds other words now.
@@ -95,10 +95,11 @@ void Session::settle() noexcept {
   make_room(0);
 }
 
-std::span<const float> Session::encode(int tile) noexcept {
-  const std::ptrdiff_t n =
-      std::ptrdiff_t{runtime_->vision_config()->n_image_tokens()} * runtime_->text_config().dim;
-  return {runtime_->encode_image(tile) - tile * n, static_cast<std::size_t>((tile + 1) * n)};
+std::span<const float> Session::encode(int tile, TileGrid grid) noexcept {
+  const TileLimits& tiles = runtime_->tiles();
+  const std::ptrdiff_t before = std::ptrdiff_t{tile} * tiles.tile_tokens() * runtime_->row_numbers();
+  const std::ptrdiff_t here = std::ptrdiff_t{tiles.tokens_of(grid, tile)} * runtime_->row_numbers();
+  return {runtime_->encode_image(tile, grid) - before, static_cast<std::size_t>(before + here)};
 }
 
 SeeResult Session::see(double seconds) noexcept {
@@ -114,7 +115,7 @@ SeeResult Session::see(std::span<const float> image_tokens, double seconds, Tile
                        int worth) noexcept {
   SeeResult result;
   const Runtime& r = *runtime_;
-  const int n_numbers = grid.n_tiles() * r.vision_config()->n_image_tokens() * r.text_config().dim;
+  const int n_numbers = r.tiles().tokens_of(grid) * r.row_numbers();
   SHRIKE_CHECK(grid.n_tiles() <= r.tiles_max(), grid.n_tiles(), r.tiles_max());
   SHRIKE_CHECK(std::ssize(image_tokens) == n_numbers, image_tokens.size(), n_numbers);
   begin();
@@ -175,7 +176,7 @@ AskResult Session::ask(std::string_view question, AnswerCallback callback, void*
   }
   const std::span<PromptToken> prompt = r.prompt_buffer().first(static_cast<std::size_t>(n));
   if (turn == Turn::forgotten) {
-    r.memory().mark();
+    r.mark();
   } else {
     if (observe_for(n + n_answer)) r.prompt().question(question, r.prompt_buffer(), again_);
     if (make_room(n + n_answer) == kv::Room::full) {
@@ -188,7 +189,7 @@ AskResult Session::ask(std::string_view question, AnswerCallback callback, void*
   result.prefill_ns = monotonic_ns() - start;
   result.answer_tokens = answer(result, callback, context, turn);
   if (turn == Turn::forgotten) {
-    r.memory().roll_back();
+    r.roll_back();
   } else {
     ++next_event_;
     again_ = true;

@@ -95,9 +95,9 @@ class Session {
   // The same in two steps, for a picture that is to be seen more than once: what a picture looks like hangs
   // on no memory, so any session of the same model may see what another one encoded.
   // A picture in tiles (tiles_for) is encoded one tile after the other; what comes back are the rows of all
-  // up to this one: [tile + 1][n_image_tokens][dim], valid until the next picture.
+  // up to this one: [.. tile][n_image_tokens][row_numbers], valid until the next picture.
   TileGrid tiles_for(int width, int height) const noexcept { return runtime_->tiles_for(width, height); }
-  std::span<const float> encode(int tile = 0) noexcept;
+  std::span<const float> encode(int tile = 0, TileGrid grid = {}) noexcept;
   // worth: what the caller knows of it, 0 to kv::kWorthMax, for policies that ask (score=told).
   SeeResult see(std::span<const float> image_tokens, double seconds, TileGrid grid = {},
                 int worth = 0) noexcept;

@@ -37,6 +37,12 @@ struct MatrixView {
 
   explicit operator bool() const noexcept { return data != nullptr; }
   const std::byte* row(int r) const noexcept { return data + static_cast<std::size_t>(r) * row_bytes; }
+  // A part of it, of n outputs or of n inputs; inputs begin where a qblock does.
+  MatrixView outputs(int first, int n) const noexcept { return {row(first), type, n, n_cols, row_bytes}; }
+  MatrixView inputs(int first, int n) const noexcept {
+    const DTypeInfo info = dtype_info(type);
+    return {data + static_cast<std::size_t>(first / info.weights * info.bytes), type, n_rows, n, row_bytes};
+  }
 };
 
 }  // namespace shrike

@@ -39,11 +39,11 @@ int main(int argc, char** argv) {
   const auto session = shrike::Session::open(options);
   if (!session) return fail(session.error());
   const shrike::ImageInput image = (*session)->image_input();
-  const auto filter = shrike::Filter::lanczos;
-  std::vector<Line> memory(shrike::Preprocessor::bytes_needed(1920, 1080, image.side, filter) / sizeof(Line) +
-                           1);
+  const shrike::Preprocessor::Whole whole{image.shortest, image.longest};
+  std::vector<Line> memory(
+      shrike::Preprocessor::bytes_needed(1920, 1080, image.side, image.filter, 1, whole) / sizeof(Line) + 1);
   shrike::Preprocessor preprocess((*session)->runtime().kernels(), memory.data()->bytes, 1920, 1080,
-                                  image.side, filter);
+                                  image.side, image.filter, 1, whole);
 
   for (shrike::Frame frame; (*source)->take(frame, 1'000'000'000) == shrike::Take::frame;
        (*source)->release())

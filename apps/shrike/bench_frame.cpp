@@ -39,11 +39,12 @@ Result<BenchFrame> measure_frames(const SessionOptions& options, int n_frames) {
   constexpr const char* kParts[] = {"preprocess", "encode", "make room", "prefill", "answer, a token"};
   SHRIKE_TRY(const std::unique_ptr<Runtime> r, Runtime::open(options));
   const ImageInput image = r->image_input();
-  std::vector<std::byte> scratch(Preprocessor::bytes_needed(kWidth, kHeight, image.side, Filter::lanczos) +
-                                 Arena::kAlignment);
+  const Preprocessor::Whole whole{image.shortest, image.longest};
+  std::vector<std::byte> scratch(
+      Preprocessor::bytes_needed(kWidth, kHeight, image.side, image.filter, 1, whole) + Arena::kAlignment);
   const std::size_t rest = reinterpret_cast<std::uintptr_t>(scratch.data()) % Arena::kAlignment;
   Preprocessor preprocess(r->kernels(), scratch.data() + (Arena::kAlignment - rest) % Arena::kAlignment,
-                          kWidth, kHeight, image.side, Filter::lanczos);
+                          kWidth, kHeight, image.side, image.filter, 1, whole);
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(3 * kWidth * kHeight));
   BenchFrame out;
   out.policy = options.kv_policy;
@@ -71,14 +72,14 @@ Result<BenchFrame> measure_frames(const SessionOptions& options, int n_frames) {
     r->run(r->prompt_buffer().first(static_cast<std::size_t>(out.tokens)), rows, false, Shown::stream);
     watch.lap(3);
     if (number < n_before) continue;
-    r->memory().mark();
+    r->mark();
     PromptToken token{1, {}};
     for (int i = 0; i < kAnswer; ++i) {
       r->run({&token, 1}, nullptr, true);
       token.token = 1 + (r->logits()[0] > 0);
       watch.lap(4);
     }
-    r->memory().roll_back();
+    r->roll_back();
   }
   for (std::size_t i = 0; i < parts.size(); ++i) out.parts.push_back({kParts[i], middle(parts[i])});
   return out;

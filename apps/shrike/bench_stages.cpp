@@ -69,17 +69,19 @@ Result<std::unique_ptr<BenchModel>> BenchModel::open(SessionOptions options, con
   for (const int n : wanted.contexts)
     if (n + kDecoded <= room)
       add(BenchStage::Kind::decode, n, decode_work(c, w, n + kDecoded / 2, r.memory().shape().row_bytes()));
-  if (r.vision_config() != nullptr) {
-    const ImageInput image = r.image_input();
-    for (int i = 0; i < 3 * image.side * image.side; ++i)
-      image.planes[i] = static_cast<float>(i * 37 % 255) / 127.5f - 1.0f;
-  }
   return bench;
 }
 
+void BenchModel::paint() {
+  const ImageInput image = runtime_->image_input();
+  for (int i = 0; i < 3 * image.side * image.side; ++i)
+    image.planes[i] = static_cast<float>(i * 37 % 255) / 127.5f - 1.0f;
+}
+
 void BenchModel::measure(BenchStage& stage) {
-  runtime_->memory().reset();
+  runtime_->reset();
   if (stage.kind == BenchStage::Kind::decode) fill(stage.n);
+  if (stage.kind == BenchStage::Kind::encode) paint();
   const std::int64_t start = monotonic_ns();
   const double own = process_seconds();
   switch (stage.kind) {

@@ -40,6 +40,7 @@ class BenchModel {
   const Runtime& runtime() const noexcept { return *runtime_; }
 
  private:
+  void paint();  // the picture, which lies where rows run
   void fill(int n_tokens);
   void prefill(int n_tokens);
   void decode(int n_tokens);

@@ -90,7 +90,7 @@ struct StreamTokens {
 StreamTokens count_tokens(const synthetic::World& world, const Session& session, int n_turns) {
   const Prompt& prompt = session.runtime().prompt();
   std::vector<PromptToken> out(Prompt::kFrameBytesMax + 4096 +
-                               static_cast<std::size_t>(session.runtime().vision_config()->n_image_tokens()));
+                               static_cast<std::size_t>(session.runtime().tiles().whole_tokens_max()));
   StreamTokens tokens;
   tokens.opening = prompt.opening(out);
   tokens.all = tokens.opening + n_turns;

@@ -11,8 +11,7 @@ namespace shrike::cli {
 namespace {
 
 constexpr std::size_t kAlignment = 64;  // of a preprocessor's memory
-constexpr Filter kFilter = Filter::lanczos;
-constexpr int kAnswerSpare = 4;  // tokens: the end, and another spelling of the same words
+constexpr int kAnswerSpare = 4;         // tokens: the end, and another spelling of the same words
 
 std::string_view trimmed(std::string_view text) noexcept {
   constexpr std::string_view kSpace = " \t\r\n\f\v";
@@ -74,13 +73,14 @@ Result<AskingRoom> asking_room(const std::vector<EvalStream>& streams, const Ses
   return room;
 }
 
-StreamEncoder::StreamEncoder(Session& session, int width, int height)
-    : session_(session),
-      memory_(Preprocessor::bytes_needed(width, height, session.image_input().side, kFilter) + kAlignment) {
+StreamEncoder::StreamEncoder(Session& session, int width, int height) : session_(session) {
+  const ImageInput image = session.image_input();
+  const Preprocessor::Whole whole{image.shortest, image.longest};
+  memory_.resize(Preprocessor::bytes_needed(width, height, image.side, image.filter, 1, whole) + kAlignment);
   std::byte* memory = memory_.data();
   memory += (kAlignment - reinterpret_cast<std::uintptr_t>(memory) % kAlignment) % kAlignment;
-  preprocess_ = std::make_unique<Preprocessor>(session.runtime().kernels(), memory, width, height,
-                                               session.image_input().side, kFilter);
+  preprocess_ = std::make_unique<Preprocessor>(session.runtime().kernels(), memory, width, height, image.side,
+                                               image.filter, 1, whole);
 }
 
 bool StreamEncoder::encode(const EvalStream& stream, EncodedStream& out) {

@@ -71,11 +71,13 @@ Json value_json(const gguf::Value& v) {
   return {{"count", v.count}, {"first", shown}};
 }
 
-// Of a picture whose sides are equal, which is cut into most.
-int tiles_max(const VisionConfig& c) {
-  return tiles_of(1, 1,
-                  {c.image_size, c.longest_edge, Prompt::kTilesAcrossMax, std::numeric_limits<int>::max()})
-      .n_tiles();
+// Of a picture, as many as the model can bear.
+int tokens_max(const VisionConfig& c) {
+  TileLimits limits = tile_limits(c, std::numeric_limits<int>::max(), Prompt::kTilesAcrossMax);
+  if (c.picturing.cutting == Cutting::own_size) limits.cells_max = c.picturing.cells_max;
+  if (c.picturing.cutting == Cutting::rows)  // a picture whose sides are equal is cut into most
+    limits.n_tiles_max = tiles_of(1, 1, limits).n_tiles();
+  return limits.picture_tokens_max();
 }
 
 // What the file means to this program, or why nothing.
@@ -85,6 +87,7 @@ Json meaning(const gguf::File& file) {
     const Result<VisionConfig> c = read_vision_config(file);
     if (!c) return {{"runs", false}, {"why", error_text(c.error())}};
     return {{"runs", true},
+            {"projector", std::string(c->projector)},
             {"image", c->image_size},
             {"patch", c->patch_size},
             {"layers", c->n_layers},
@@ -92,7 +95,7 @@ Json meaning(const gguf::File& file) {
             {"heads", c->n_heads},
             {"feed_forward", c->n_ff},
             {"tokens_per_image", c->n_image_tokens()},
-            {"tokens_per_image_max", tiles_max(*c) * c->n_image_tokens()},
+            {"tokens_per_image_max", tokens_max(*c)},
             {"projection", c->projection_dim}};
   }
   const Result<TextConfig> c = read_text_config(file);
@@ -100,7 +103,7 @@ Json meaning(const gguf::File& file) {
   Json per_token;
   for (const kv::Codec* codec : kv::codecs())
     per_token[std::string(codec->name)] = kv::block_bytes(*codec, c->head_dim, 0) / kv::kBlockSlots *
-                                          static_cast<std::size_t>(c->n_layers * c->n_kv_heads);
+                                          static_cast<std::size_t>(c->n_kv_layers() * c->n_kv_heads);
   return {{"runs", true},
           {"layers", c->n_layers},
           {"width", c->dim},
@@ -110,7 +113,7 @@ Json meaning(const gguf::File& file) {
           {"feed_forward", c->n_ff},
           {"context", c->n_ctx},
           {"vocabulary", c->n_vocab},
-          {"rope_base", c->rope_base},
+          {"rope_base", c->rotation.base},
           {"kv_bytes_per_token", per_token}};
 }
 
@@ -156,6 +159,9 @@ void add_words(const gguf::File& file, Json& out) {
                       {"add_bos", built->add_bos()},
                       {"bos", std::string(built->text(built->bos()))},
                       {"eos", std::string(built->text(built->eos()))}};
+  const Result<std::string_view> pre = file.string("tokenizer.ggml.pre");
+  if (file.find("tokenizer.ggml.merges") != nullptr && pre && *pre == "default")
+    out["tokenizer"]["warning"] = "the file does not say how text is cut into words; it is cut as for GPT-2";
   out["chat_format"] = recognised_format(file, *built, "").name;
 }
 

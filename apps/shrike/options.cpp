@@ -42,14 +42,14 @@ void add_model_options(CLI::App& app, ModelArguments& a) {
 }
 
 void add_picture_options(CLI::App& app, ModelArguments& a) {
-  app.add_option("--filter", a.filter, "How pictures are resized: bilinear, bicubic, lanczos")
-      ->capture_default_str();
+  app.add_option("--filter", a.filter,
+                 "How pictures are resized: bilinear, bicubic, lanczos (default: as the model was taught)");
   app.add_option(
       "--chat-format", a.chat_format,
       "The words around pictures and questions, smolvlm2, chatml ... (default: as the files show)");
-  app.add_option(
-         "--image-max-tokens", a.image_tokens_max,
-         "Most image tokens of a picture, in tiles (default: one tile for a frame, all for a picture)")
+  app.add_option("--image-max-tokens", a.image_tokens_max,
+                 "Most image tokens of a picture (default: one tile or 256 for a frame, all or 1024 for a "
+                 "picture)")
       ->check(CLI::Range(1, 1 << 24));
 }
 
@@ -159,7 +159,8 @@ Result<SourceOptions> source_options(const SourceArguments& a) {
   return o;
 }
 
-Result<Filter> filter_option(const ModelArguments& a) {
+Result<Filter> filter_option(const ModelArguments& a, Filter trained) {
+  if (a.filter.empty()) return trained;
   if (a.filter == "bilinear") return Filter::bilinear;
   if (a.filter == "bicubic") return Filter::bicubic;
   if (a.filter == "lanczos") return Filter::lanczos;

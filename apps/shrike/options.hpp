@@ -24,7 +24,7 @@ struct ModelArguments {
   std::string chat_format;   // empty: as the files show
   int image_tokens_max = 0;  // of one picture; 0: one tile for a frame of a stream, all tiles for a picture
   bool pictures = false;     // set by the verb: pictures, no stream
-  std::string filter = "lanczos";  // as SmolVLM was trained
+  std::string filter;        // empty: as the model was trained
 };
 struct SourceArguments {
   std::string source;
@@ -44,7 +44,7 @@ void add_environment_twins(CLI::App& app);
 
 [[nodiscard]] Result<SessionOptions> session_options(const ModelArguments& arguments);
 [[nodiscard]] Result<SourceOptions> source_options(const SourceArguments& arguments);
-[[nodiscard]] Result<Filter> filter_option(const ModelArguments& arguments);
+[[nodiscard]] Result<Filter> filter_option(const ModelArguments& arguments, Filter trained);
 
 // The folder of the shipped model: $SHRIKE_MODELS, the installed share/shrike/models, or the source tree's
 // models.

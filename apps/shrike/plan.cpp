@@ -44,10 +44,9 @@ Run add_plan(CLI::App& app) {
     if (!from) return fail(from.error());
     Result<SessionOptions> options = session_options(a->model);
     if (!options) return fail(options.error());
-    if (const Result<Filter> filter = filter_option(a->model); !filter) return fail(filter.error());
-    const Result<ImageShape> image = image_shape(*options);
+    const Result<ImageShape> image = image_shape(*options, a->model);
     if (!image) return fail(image.error());
-    options->guests = stream_guests(*from, *image, *filter_option(a->model));
+    options->guests = stream_guests(*from, *image);
     const Result<Plan> plan = Session::plan(*options);
     if (!plan) return fail(plan.error());
     if (a->systemd && plan->fits())

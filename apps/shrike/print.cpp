@@ -22,6 +22,8 @@ const char* kind_text(PlanRow::Kind kind) {
   switch (kind) {
     case PlanRow::Kind::arena:
       return "arena";
+    case PlanRow::Kind::overlaid:
+      return "overlaid";
     case PlanRow::Kind::beside:
       return "beside";
     case PlanRow::Kind::mapped:
@@ -51,8 +53,13 @@ void print_plan(std::FILE* to, const Plan& plan) {
   const Ink ink(to);
   std::fprintf(to, "%sMemory plan%s\n", ink.bold, ink.off);
   for (const PlanRow& row : plan.rows)
-    if (row.kind == PlanRow::Kind::arena) print_row(to, row.name, row.bytes, row.from);
-  print_row(to, "= one arena", plan.arena_bytes(), "one mapping, taken before the first frame");
+    if (row.kind == PlanRow::Kind::arena)
+      print_row(to, row.name, row.bytes, row.from);
+    else if (row.kind == PlanRow::Kind::overlaid)
+      print_row(to, "(" + row.name + ")", row.bytes, row.from);
+  print_row(
+      to, "= one arena", plan.arena_bytes(),
+      "one mapping, taken before the first frame; (rows) lie where a larger stage works at other times");
   for (const PlanRow& row : plan.rows)
     if (row.kind == PlanRow::Kind::beside) print_row(to, "+ " + row.name, row.bytes, row.from);
   std::fprintf(

@@ -40,27 +40,26 @@ void note(std::vector<std::int64_t>& ns, std::size_t n, std::int64_t value) {
 
 }  // namespace
 
-Result<ImageShape> image_shape(const SessionOptions& options) {
+Result<ImageShape> image_shape(const SessionOptions& options, const ModelArguments& model) {
   if (options.mmproj_path.empty())
     return Error{Code::usage, "a model that sees needs its vision file", "--mmproj"};
   SHRIKE_TRY(const MappedFile vision, MappedFile::open(options.mmproj_path));
   SHRIKE_TRY(const gguf::File file, gguf::File::parse(vision.bytes(), options.mmproj_path));
   SHRIKE_TRY(const VisionConfig config, read_vision_config(file));
-  ImageShape shape{config.image_size, 1};
-  if (options.image_tokens_max > config.n_image_tokens())
-    shape.across_max =
-        std::min(tiles_across(config.image_size, config.longest_edge), Prompt::kTilesAcrossMax);
+  const TileLimits tiles = tile_limits(config, options.image_tokens_max, Prompt::kTilesAcrossMax);
+  ImageShape shape{tiles.side, tiles.n_tiles_max > 1 ? tiles.across_max : 1, {}, {}};
+  shape.whole = {tiles.side_min(), tiles.side_max()};
+  SHRIKE_TRY(shape.filter, filter_option(model, config.picturing.filter));
   return shape;
 }
 
-std::vector<SessionOptions::Guest> stream_guests(const SourceOptions& source, ImageShape image,
-                                                 Filter filter) {
+std::vector<SessionOptions::Guest> stream_guests(const SourceOptions& source, const ImageShape& image) {
   const std::string extent = std::to_string(source.width_max) + "x" + std::to_string(source.height_max);
-  return {
-      {"preprocess",
-       Preprocessor::bytes_needed(source.width_max, source.height_max, image.side, filter, image.across_max),
-       true, "taps for frames up to " + extent},
-      {"camera ring", Source::ring_bytes(source), false, Source::ring_note(source)}};
+  return {{"preprocess",
+           Preprocessor::bytes_needed(source.width_max, source.height_max, image.side, image.filter,
+                                      image.across_max, image.whole),
+           true, "taps for frames up to " + extent},
+          {"camera ring", Source::ring_bytes(source), false, Source::ring_note(source)}};
 }
 
 Error plan_error(const Plan& plan) {
@@ -79,8 +78,7 @@ void note_start() noexcept { process_start_ns = monotonic_ns(); }
 
 Result<std::unique_ptr<Stream>> Stream::open(const ModelArguments& model, const SourceOptions& source) {
   SHRIKE_TRY(SessionOptions options, session_options(model));
-  SHRIKE_TRY(const Filter filter, filter_option(model));
-  SHRIKE_TRY(const ImageShape image, image_shape(options));
+  SHRIKE_TRY(const ImageShape image, image_shape(options, model));
   SourceOptions from = source;
   if (from.fps == 0) {
     SHRIKE_TRY(const float fps, trained_fps(options.model_path));
@@ -91,7 +89,7 @@ Result<std::unique_ptr<Stream>> Stream::open(const ModelArguments& model, const 
   stream->start_ns_ = process_start_ns != 0 ? process_start_ns : monotonic_ns();
   SHRIKE_TRY(stream->source_, Source::open(from));
   stream->source_options_ = from;
-  options.guests = stream_guests(from, image, filter);
+  options.guests = stream_guests(from, image);
   Result<std::unique_ptr<Session>> session = Session::open(options);
   if (!session) {
     if (session.error().code == Code::does_not_fit)
@@ -101,7 +99,7 @@ Result<std::unique_ptr<Stream>> Stream::open(const ModelArguments& model, const 
   stream->session_ = std::move(session).value();
   stream->preprocess_ = std::make_unique<Preprocessor>(
       stream->session_->runtime().kernels(), stream->session_->guest_memory("preprocess"), from.width_max,
-      from.height_max, image.side, filter, image.across_max);
+      from.height_max, image.side, image.filter, image.across_max, image.whole);
   for (auto* times : {&stream->encode_ns_, &stream->prefill_ns_, &stream->answer_ns_})
     times->reserve(kMediansMax);
   return stream;
@@ -149,7 +147,7 @@ void Stream::see(Listener& listener) {
   for (int tile = 0; good && tile < grid.n_tiles(); ++tile) {
     good = (*preprocess_)(frame_, session_->image_input(), grid, tile);
     const std::int64_t start = monotonic_ns();
-    if (good) image_tokens = session_->encode(tile);
+    if (good) image_tokens = session_->encode(tile, grid);
     encode_ns += monotonic_ns() - start;
   }
   source_->release();

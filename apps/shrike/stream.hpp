@@ -78,12 +78,14 @@ class Stream {
 
 // What a stream holds beside its session, for the plan.
 struct ImageShape {
-  int side = 0;        // of a tile
-  int across_max = 1;  // rows and columns of tiles that a picture may be cut into
+  int side = 0;               // of a tile
+  int across_max = 1;         // rows and columns of tiles that a picture may be cut into
+  Preprocessor::Whole whole;  // sides of a picture of its own size
+  Filter filter = Filter::lanczos;
 };
-[[nodiscard]] Result<ImageShape> image_shape(const SessionOptions& options);
-[[nodiscard]] std::vector<SessionOptions::Guest> stream_guests(const SourceOptions& source, ImageShape image,
-                                                               Filter filter);
+[[nodiscard]] Result<ImageShape> image_shape(const SessionOptions& options, const ModelArguments& model);
+[[nodiscard]] std::vector<SessionOptions::Guest> stream_guests(const SourceOptions& source,
+                                                               const ImageShape& image);
 // Why a plan does not fit, as opening it would say.
 [[nodiscard]] Error plan_error(const Plan& plan);
 

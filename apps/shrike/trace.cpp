@@ -31,7 +31,7 @@ constexpr const char* kFooter = R"(Examples:
 
 Writes to the folder OUT
   tokens.npy     int32 [n]            every position of the prompt; -1-k for a position of tile k
-  pixels_k.npy   f32 [side, side, 3]  what preprocessing made of tile k; a picture is one or more tiles, the whole last
+  pixels_k.npy   f32 [height, width, 3]  what preprocessing made of tile k; a picture is one or more, the whole last
   embd_k.npy     f32 [rows, width]    image tokens of tile k
   logits.npy     f32 [1 or n, vocab]  of the last prompt position, or of all
   greedy.npy     int32 [steps]        greedy continuation
@@ -64,14 +64,25 @@ class Trace {
     for (const std::string& file : a_.images) SHRIKE_TRY_VOID(read_image(file));
     for (const std::string& file : a_.pixels) {
       SHRIKE_TRY(const Npy npy, read_npy(file));
-      const int side = r_.image_input().side;
-      if (npy.type != Npy::Type::f32 || npy.shape != std::vector<std::int64_t>{side, side, 3})
-        return Error{Code::malformed, "is not f32 [side, side, 3] of this model's side", file,
-                     npy.shape.empty() ? 0 : npy.shape[0], side};
-      SHRIKE_TRY_VOID(encode(npy.f32));
-      grids_.emplace_back();
+      SHRIKE_TRY(const TileGrid grid, grid_of(npy, file));
+      SHRIKE_TRY_VOID(encode(npy.f32, grid, 0));
+      grids_.push_back(grid);
     }
     return ok();
+  }
+
+  // A tile of the model's, or a picture of its own size where the model takes those.
+  Result<TileGrid> grid_of(const Npy& npy, const std::string& file) const {
+    const TileLimits& tiles = r_.tiles();
+    const bool planes = npy.type == Npy::Type::f32 && npy.shape.size() == 3 && npy.shape[2] == 3;
+    if (planes && npy.shape[0] == tiles.side && npy.shape[1] == tiles.side) return TileGrid{};
+    const auto fits = [&](std::int64_t n) { return n > 0 && n <= tiles.side_max() && n % tiles.cell == 0; };
+    if (planes && tiles.own_size() && fits(npy.shape[0]) && fits(npy.shape[1])) {
+      const TileGrid grid{0, 0, static_cast<int>(npy.shape[1]), static_cast<int>(npy.shape[0])};
+      if (tiles.tokens_of(grid) <= tiles.whole_tokens_max()) return grid;
+    }
+    return Error{Code::malformed, "is not f32 [side, side, 3] of this model's side", file,
+                 npy.shape.empty() ? 0 : npy.shape[0], tiles.side};
   }
 
   // A picture file goes the way of a frame: through the capture process and the preprocessing.
@@ -79,14 +90,16 @@ class Trace {
     SourceOptions source;
     source.argument = file;
     const ImageInput image = r_.image_input();
-    SHRIKE_TRY(const Filter filter, filter_option(a_.model));
+    SHRIKE_TRY(const Filter filter, filter_option(a_.model, image.filter));
     SHRIKE_TRY(const std::unique_ptr<Source> from, Source::open(source));
     constexpr int kAcross = Prompt::kTilesAcrossMax;
+    const Preprocessor::Whole whole{image.shortest, image.longest};
     std::vector<std::byte> scratch(
-        Preprocessor::bytes_needed(source.width_max, source.height_max, image.side, filter, kAcross) + 64);
+        Preprocessor::bytes_needed(source.width_max, source.height_max, image.side, filter, kAcross, whole) +
+        64);
     std::byte* memory = scratch.data() + (64 - reinterpret_cast<std::uintptr_t>(scratch.data()) % 64) % 64;
     Preprocessor preprocess(r_.kernels(), memory, source.width_max, source.height_max, image.side, filter,
-                            kAcross);
+                            kAcross, whole);
     Frame frame;
     for (;;) {
       const Take take = from->take(frame, 1'000'000'000);
@@ -97,35 +110,36 @@ class Trace {
       if (take == Take::frame) break;
     }
     const TileGrid grid = r_.tiles_for(frame.width, frame.height);
-    const int n = image.side * image.side;
-    std::vector<float> pixels(static_cast<std::size_t>(3 * n));
     for (int tile = 0; tile < grid.n_tiles(); ++tile) {
+      const int n = r_.tiles().width_of(grid, tile) * r_.tiles().height_of(grid, tile);
+      std::vector<float> pixels(static_cast<std::size_t>(3 * n));
       if (!preprocess(frame, image, grid, tile))
         return Error{Code::malformed, "is a picture of no size", file};
       for (int i = 0; i < n; ++i)
         for (int c = 0; c < 3; ++c) pixels[static_cast<std::size_t>(3 * i + c)] = image.planes[c * n + i];
-      SHRIKE_TRY_VOID(encode(pixels));
+      SHRIKE_TRY_VOID(encode(pixels, grid, tile));
     }
     from->release();
     grids_.push_back(grid);
     return ok();
   }
 
-  Status encode(const std::vector<float>& pixels) {
+  Status encode(const std::vector<float>& pixels, TileGrid grid, int tile) {
     const ImageInput image = r_.image_input();
-    const int n = image.side * image.side;
+    const TileLimits& tiles = r_.tiles();
+    const int width = tiles.width_of(grid, tile), height = tiles.height_of(grid, tile), n = width * height;
     for (int i = 0; i < n; ++i)
       for (int c = 0; c < 3; ++c) image.planes[c * n + i] = pixels[static_cast<std::size_t>(3 * i + c)];
-    const int n_rows = r_.vision_config()->n_image_tokens();
+    const int n_rows = tiles.tokens_of(grid, tile);
     const std::string k = std::to_string(n_tiles_++);
-    SHRIKE_TRY_VOID(write_npy(path("pixels_" + k + ".npy"),
-                              std::vector<std::int64_t>{image.side, image.side, 3},
+    SHRIKE_TRY_VOID(write_npy(path("pixels_" + k + ".npy"), std::vector<std::int64_t>{height, width, 3},
                               std::span<const float>(pixels)));
-    const float* rows = r_.encode_image();
-    const std::size_t size = static_cast<std::size_t>(n_rows) * static_cast<std::size_t>(dim_);
-    SHRIKE_TRY_VOID(write_npy(path("embd_" + k + ".npy"), std::vector<std::int64_t>{n_rows, dim_},
+    const float* rows = r_.encode_image(tile, grid);
+    const std::size_t size = static_cast<std::size_t>(n_rows) * static_cast<std::size_t>(r_.row_numbers());
+    SHRIKE_TRY_VOID(write_npy(path("embd_" + k + ".npy"), std::vector<std::int64_t>{n_rows, r_.row_numbers()},
                               std::span<const float>(rows, size)));
     image_rows_.insert(image_rows_.end(), rows, rows + size);
+    tile_of_row_.insert(tile_of_row_.end(), static_cast<std::size_t>(n_rows), n_tiles_ - 1);
     return ok();
   }
 
@@ -155,19 +169,37 @@ class Trace {
         at = after + 1;
       }
     }
-    const int rows = r_.vision_config() != nullptr ? r_.vision_config()->n_image_tokens() : 0;
+    const std::vector<kv::TokenFacts> places = image_places();
     for (const std::int32_t id : ids) {
       if (id >= n_vocab_)
         return Error{Code::usage, "names a token beyond the vocabulary", "--tokens", id, n_vocab_ - 1};
-      if (id >= 0)
+      if (id >= 0) {
         add_token(id);
-      else
-        add_image_position({});
+        continue;
+      }
+      const kv::TokenFacts place = n_image_positions_ < std::ssize(places)
+                                       ? places[static_cast<std::size_t>(n_image_positions_)]
+                                       : kv::TokenFacts{};
+      if (kv::reach_of(place) > 0 && (prompt_.empty() || prompt_.back().token >= 0))
+        return Error{Code::usage, "has words within a picture, which has one position in this model",
+                     "--tokens"};
+      add_image_position(place);
     }
-    if (n_image_positions_ != n_tiles_ * rows)
+    if (n_image_positions_ != std::ssize(tile_of_row_))
       return Error{Code::usage, "has another number of picture positions than the pictures have rows",
-                   "--tokens", n_image_positions_, n_tiles_ * rows};
+                   "--tokens", n_image_positions_, std::ssize(tile_of_row_)};
     return ok();
+  }
+
+  // Where the rows of all pictures lie in them, as the model's own words around a picture have it.
+  std::vector<kv::TokenFacts> image_places() const {
+    std::vector<kv::TokenFacts> places;
+    for (int picture = 0; picture < n_pictures(); ++picture) {
+      const int n = r_.prompt().image(0, r_.prompt_buffer(), grids_[static_cast<std::size_t>(picture)]);
+      for (const PromptToken& token : r_.prompt_buffer().first(static_cast<std::size_t>(std::max(0, n))))
+        if (token.token < 0) places.push_back(token.facts);
+    }
+    return places;
   }
 
   // Marks in this prompt are marks: it is a tool's, not a user's question.
@@ -207,7 +239,7 @@ class Trace {
   Status write_tokens() {
     std::vector<std::int32_t> ids;
     for (const PromptToken& t : prompt_)
-      ids.push_back(t.token >= 0 ? t.token : -1 - (-1 - t.token) / r_.vision_config()->n_image_tokens());
+      ids.push_back(t.token >= 0 ? t.token : -1 - tile_of_row_[static_cast<std::size_t>(-1 - t.token)]);
     return write_npy(path("tokens.npy"), std::vector<std::int64_t>{static_cast<std::int64_t>(ids.size())},
                      std::span<const std::int32_t>(ids));
   }
@@ -274,6 +306,7 @@ class Trace {
   int dim_, n_vocab_;
   int n_tiles_ = 0, n_image_positions_ = 0;
   std::vector<float> image_rows_;
+  std::vector<int> tile_of_row_;
   std::vector<PromptToken> prompt_;
   std::vector<TileGrid> grids_;  // of the pictures
 };

@@ -10,6 +10,7 @@ namespace {
 // A panel's scores should stay in a core's L2 while values are read: 128 Ki floats are 512 KiB.
 constexpr int kPanelScores = 128 * 1024;
 constexpr int kPanelRowsMax = 16;
+constexpr int kThreadsPerHead = 2;  // that the panels of rows over one kv head keep busy
 
 // p = e^s / sum e^s becomes e^s / (constant + sum e^s), `top` the largest s: its p is e^0 over what it was divided
 // by.
@@ -38,13 +39,14 @@ void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shap
   if (shape.has_pages() || panel_rows_ * group > shape.codec_or_f16().in_place_max)
     block_ = arena.take<float>("attention", threads * kBlockSlots * static_cast<std::size_t>(head_dim_));
   lay_out_ranges(arena, shape.n_kv_heads, shape.blocks_per_table());
-  if (kernels.wide.fast) lay_out_panels(arena, kernels, shape.n_kv_heads, n_threads);
-  const std::size_t heads = static_cast<std::size_t>(shape.n_kv_heads);
+  heads_at_once_ = std::min(shape.n_kv_heads, div_ceil(n_threads, kThreadsPerHead));
+  if (kernels.wide.fast) lay_out_panels(arena, kernels, n_threads);
+  const std::size_t heads = static_cast<std::size_t>(heads_at_once_);
   const std::size_t panels = heads * static_cast<std::size_t>(panels_max_);
   if ((needs & need(Mark::mass)) != 0) panel_mass_ = arena.take<float>("attention", panels * columns);
   if ((needs & kNeedEntropy) != 0) {
     panel_rows_sums_ = arena.take<RowSums>("attention", panels * 2);
-    modality_ = arena.take<std::uint8_t>("attention", heads * columns);
+    modality_ = arena.take<std::uint8_t>("attention", static_cast<std::size_t>(shape.n_kv_heads) * columns);
   }
   if ((needs & kNeedWindow) == 0) return;
   window_panels_ = std::min(panels_max_, div_ceil(shape.window, panel_rows_) + 1);
@@ -59,34 +61,39 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
   const int n_kv_heads = memory.shape().n_kv_heads;
   if (evidence != nullptr && evidence->rows != nullptr) note_modality(memory, layer);
   const bool panels = in_panels(kernels, n_rows);
-  if (panels) pack_layer(kernels, threads, memory, layer);
   const int n_panels = div_ceil(n_rows, panel_rows_);
-  threads.parallel_for(n_kv_heads * n_panels, [&](int task, int thread) {
-    Panel panel;
-    panel.layer = layer;
-    panel.kv_head = task / n_panels;
-    panel.first_row = task % n_panels * panel_rows_;
-    panel.n_rows = std::min(panel_rows_, n_rows - panel.first_row);
-    panel.n_chunk = n_rows;
-    panel.n_slots = memory.n_live(layer, panel.kv_head);
-    panel.n_columns = panel.n_slots - (n_rows - panel.first_row - panel.n_rows);
-    PanelShown shown;
-    if (evidence != nullptr)
-      shown = shown_of(panel.kv_head, task % n_panels, n_rows, panel.n_slots, *evidence, look);
-    if (panels) {
-      panel_scores(kernels, memory, panel, q, thread);
-      panel.n_columns = align_up(panel.n_columns, depth_);  // what is not seen weighs nothing
-      weigh(kernels, memory, panel, thread, query_class, shown);
-      panel_mix(kernels, panel, n_kv_heads * group_, out, thread);
-    } else {
-      scores(kernels, memory, panel, q, thread);
-      weigh(kernels, memory, panel, thread, query_class, shown);
-      mix(kernels, memory, panel, n_kv_heads * group_, out, thread);
-    }
-  });
-  if (evidence == nullptr) return;
-  reduce(kernels, memory, layer, n_rows, *evidence, look);
-  if (evidence->query_sum != nullptr) sum_queries(threads, q, n_rows, n_kv_heads * group_, *evidence);
+  const int at_once = panels || evidence != nullptr ? heads_at_once_ : n_kv_heads;
+  for (int first = 0; first < n_kv_heads; first += at_once) {
+    const int n_heads = std::min(at_once, n_kv_heads - first);
+    if (panels) pack_heads(kernels, threads, memory, layer, first, n_heads);
+    threads.parallel_for(n_heads * n_panels, [&](int task, int thread) {
+      Panel panel;
+      panel.layer = layer;
+      panel.kv_head = first + task / n_panels;
+      panel.first_row = task % n_panels * panel_rows_;
+      panel.n_rows = std::min(panel_rows_, n_rows - panel.first_row);
+      panel.n_chunk = n_rows;
+      panel.n_slots = memory.n_live(layer, panel.kv_head);
+      panel.n_columns = panel.n_slots - (n_rows - panel.first_row - panel.n_rows);
+      PanelShown shown;
+      if (evidence != nullptr)
+        shown = shown_of(panel.kv_head, task % n_panels, n_rows, panel.n_slots, *evidence, look);
+      if (panels) {
+        panel_scores(kernels, memory, panel, q, thread);
+        panel.n_columns = align_up(panel.n_columns, depth_);  // what is not seen weighs nothing
+        weigh(kernels, memory, panel, thread, query_class, shown);
+        panel_mix(kernels, panel, n_kv_heads * group_, out, thread);
+      } else {
+        scores(kernels, memory, panel, q, thread);
+        weigh(kernels, memory, panel, thread, query_class, shown);
+        mix(kernels, memory, panel, n_kv_heads * group_, out, thread);
+      }
+    });
+    for (int kv_head = first; evidence != nullptr && kv_head < first + n_heads; ++kv_head)
+      reduce(kernels, memory, layer, kv_head, n_rows, *evidence, look);
+  }
+  if (evidence != nullptr && evidence->query_sum != nullptr)
+    sum_queries(threads, q, n_rows, n_kv_heads * group_, *evidence);
 }
 
 void Attention::note_modality(const Memory& memory, int layer) noexcept {
@@ -102,7 +109,7 @@ Attention::PanelShown Attention::shown_of(int kv_head, int panel, int n_rows, in
                                           const Evidence& evidence, const Look& look) noexcept {
   PanelShown shown;
   const int n_panels = div_ceil(n_rows, panel_rows_);
-  const int slot = kv_head * panels_max_ + panel;
+  const int here = kv_head % heads_at_once_, slot = here * panels_max_ + panel;
   const auto cleared = [&](float* from, int index) {
     float* row = from + static_cast<std::ptrdiff_t>(index) * columns_;
     std::fill(row, row + n_slots, 0.0f);
@@ -117,44 +124,42 @@ Attention::PanelShown Attention::shown_of(int kv_head, int panel, int n_rows, in
   if (evidence.window_text != nullptr && panel >= window_panel(n_panels))
     for (int w = 0; w < kWindows && (w != kVotes || evidence.votes != nullptr); ++w)
       shown.windows[w] =
-          cleared(panel_windows_, (kv_head * window_panels_ + panel - window_panel(n_panels)) * kWindows + w);
+          cleared(panel_windows_, (here * window_panels_ + panel - window_panel(n_panels)) * kWindows + w);
   if (evidence.last != nullptr && panel == n_panels - 1) shown.last = cleared(evidence.last, kv_head);
   return shown;
 }
 
 // Panels in ascending order, so that the sums are the same for any number of threads.
-void Attention::reduce(const Kernels& kernels, const Memory& memory, int layer, int n_rows,
+void Attention::reduce(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int n_rows,
                        Evidence& evidence, const Look& look) noexcept {
-  const int n_panels = div_ceil(n_rows, panel_rows_);
-  for (int kv_head = 0; kv_head < memory.shape().n_kv_heads; ++kv_head) {
-    const int n_slots = memory.n_live(layer, kv_head);
-    const auto add = [&](float* to, const float* from, int index) {
-      kernels.add(to, from + static_cast<std::ptrdiff_t>(index) * columns_, n_slots);
-    };
-    const auto row_of = [&](float* rows) { return rows + static_cast<std::ptrdiff_t>(kv_head) * columns_; };
-    if (evidence.mass != nullptr) {
-      std::fill_n(row_of(evidence.mass), n_slots, 0.0f);
-      for (int p = 0; p < n_panels; ++p) add(row_of(evidence.mass), panel_mass_, kv_head * panels_max_ + p);
-    }
-    float* windows[kWindows] = {evidence.window_text, evidence.window_image, evidence.votes};
-    for (int w = 0; w < kWindows && windows[w] != nullptr; ++w) {
-      std::fill_n(row_of(windows[w]), n_slots, 0.0f);
-      if (!look.window || look.window_first >= n_rows) continue;
-      for (int p = window_panel(n_panels); p < n_panels; ++p)
-        add(row_of(windows[w]), panel_windows_,
-            (kv_head * window_panels_ + p - window_panel(n_panels)) * kWindows + w);
-    }
-    for (int c = 0; c < 2 && evidence.rows != nullptr; ++c) {
-      RowSums& to = evidence.rows[2 * kv_head + c] = {};
-      for (int p = 0; p < n_panels; ++p) {
-        const RowSums& from = panel_rows_sums_[2 * (kv_head * panels_max_ + p) + c];
-        to.n_rows += from.n_rows;
-        to.entropy += from.entropy;
-        for (int key_class = 0; key_class < 2; ++key_class) {
-          to.class_entropy[key_class] += from.class_entropy[key_class];
-          to.class_mass[key_class] += from.class_mass[key_class];
-          to.n_class_rows[key_class] += from.n_class_rows[key_class];
-        }
+  const int n_panels = div_ceil(n_rows, panel_rows_), here = kv_head % heads_at_once_;
+  const int n_slots = memory.n_live(layer, kv_head);
+  const auto add = [&](float* to, const float* from, int index) {
+    kernels.add(to, from + static_cast<std::ptrdiff_t>(index) * columns_, n_slots);
+  };
+  const auto row_of = [&](float* rows) { return rows + static_cast<std::ptrdiff_t>(kv_head) * columns_; };
+  if (evidence.mass != nullptr) {
+    std::fill_n(row_of(evidence.mass), n_slots, 0.0f);
+    for (int p = 0; p < n_panels; ++p) add(row_of(evidence.mass), panel_mass_, here * panels_max_ + p);
+  }
+  float* windows[kWindows] = {evidence.window_text, evidence.window_image, evidence.votes};
+  for (int w = 0; w < kWindows && windows[w] != nullptr; ++w) {
+    std::fill_n(row_of(windows[w]), n_slots, 0.0f);
+    if (!look.window || look.window_first >= n_rows) continue;
+    for (int p = window_panel(n_panels); p < n_panels; ++p)
+      add(row_of(windows[w]), panel_windows_,
+          (here * window_panels_ + p - window_panel(n_panels)) * kWindows + w);
+  }
+  for (int c = 0; c < 2 && evidence.rows != nullptr; ++c) {
+    RowSums& to = evidence.rows[2 * kv_head + c] = {};
+    for (int p = 0; p < n_panels; ++p) {
+      const RowSums& from = panel_rows_sums_[2 * (here * panels_max_ + p) + c];
+      to.n_rows += from.n_rows;
+      to.entropy += from.entropy;
+      for (int key_class = 0; key_class < 2; ++key_class) {
+        to.class_entropy[key_class] += from.class_entropy[key_class];
+        to.class_mass[key_class] += from.class_mass[key_class];
+        to.n_class_rows[key_class] += from.n_class_rows[key_class];
       }
     }
   }
@@ -184,16 +189,19 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
                        int thread) noexcept {
   const int n_heads = memory.shape().n_kv_heads * group_;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
-  const int first_position = memory.next_position() - panel.n_chunk + panel.first_row;
   const Pool& pool = memory.pool();
   float* turned = turned_of(thread);
+  Place places[kPanelRowsMax];
+  for (int row = 0; row < panel.n_rows; ++row)
+    places[row] = memory.appended(panel.layer, panel.kv_head, panel.first_row + row);
   int column = 0;
   for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
     const int n = std::min(ref.n_live(), panel.n_columns - column);
     if (n <= 0) break;
     for (int row = 0; row < panel.n_rows; ++row) {
       // A row before this block sees none of it; its scores are cut off later, any turn will do.
-      const int distance = std::max(0, first_position + row - ref.base);
+      Place distance = places[row];
+      distance.t = std::max(0, distance.t - ref.base);
       const float* from =
           q +
           (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + panel.kv_head * group_) * head_dim_;

@@ -12,9 +12,11 @@ namespace shrike::kv {
 // exact softmax, values; what it shows is collected in the same pass. Keys lie turned by their offset in the
 // block, so a row's query is turned once per block, to its distance from the block's base.
 //
+// Some kv heads at a time, as many as keep the crew busy: panels and evidence need room for those only.
+//
 // Three ways, by what is cheapest; which one is a matter of the chunk, never of the crew:
-//   panels   many rows, kernels with fast panels: a layer's keys and values become panels of integers once, each
-//            key turned to its place in the stream; then products of rows with panels
+//   panels   many rows, kernels with fast panels: keys and values become panels of integers once, each key turned
+//            to its place in the stream; then products of rows with panels
 //   ranges   one row of which nothing is collected: each kv head is cut into ranges of blocks, softmax by range,
 //            and the ranges are joined in their order
 //   blocks   all else: scores by panels of rows against every block
@@ -59,8 +61,9 @@ class Attention {
 
   // attention_panels.cpp
   bool in_panels(const Kernels& kernels, int n_rows) const noexcept;
-  void lay_out_panels(Arena& arena, const Kernels& kernels, int n_kv_heads, int n_threads) noexcept;
-  void pack_layer(const Kernels& kernels, Threads& threads, const Memory& memory, int layer) noexcept;
+  void lay_out_panels(Arena& arena, const Kernels& kernels, int n_threads) noexcept;
+  void pack_heads(const Kernels& kernels, Threads& threads, const Memory& memory, int layer, int first,
+                  int n) noexcept;
   void pack_depth(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int first,
                   int thread) noexcept;
   void panel_scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
@@ -91,8 +94,8 @@ class Attention {
   void mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,
            int thread) noexcept;
   void put_out(const Panel& panel, int n_heads, float* out, const float* mixed) const noexcept;
-  void reduce(const Kernels& kernels, const Memory& memory, int layer, int n_rows, Evidence& evidence,
-              const Look& look) noexcept;
+  void reduce(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int n_rows,
+              Evidence& evidence, const Look& look) noexcept;
   void sum_queries(Threads& threads, const float* q, int n_rows, int n_heads, Evidence& evidence) noexcept;
 
   float* scores_of(int thread) noexcept {
@@ -105,9 +108,13 @@ class Attention {
     return mixed_ + static_cast<std::ptrdiff_t>(thread) * panel_rows_ * group_ * head_dim_;
   }
 
+  std::byte* key_panel(int kv_head) noexcept {
+    return key_panels_ + static_cast<std::size_t>(kv_head % heads_at_once_) * key_bytes_;
+  }
   std::byte* value_strip(int kv_head, int strip, const PanelForm& form) noexcept {
     return value_panels_ +
-           static_cast<std::size_t>(kv_head * div_ceil(head_dim_, form.outs) + strip) * value_strip_bytes_;
+           static_cast<std::size_t>(kv_head % heads_at_once_ * div_ceil(head_dim_, form.outs) + strip) *
+               value_strip_bytes_;
   }
   float* block_of(int thread) noexcept {
     return block_ + static_cast<std::ptrdiff_t>(thread) * kBlockSlots * head_dim_;
@@ -122,19 +129,20 @@ class Attention {
   int columns_ = 0;  // slots_max of the memory
   int stride_ = 0;   // of a row of scores: columns, in panels filled up to a whole depth
   int panels_max_ = 0;
+  int heads_at_once_ = 0;               // kv heads whose panels and evidence there is room for
   float* scores_ = nullptr;             // [n_threads][panel_rows * group][stride]
   float* turned_ = nullptr;             // [n_threads][panel_rows * group][head_dim]
   float* mixed_ = nullptr;              // [n_threads][panel_rows * group][head_dim]
   float* block_ = nullptr;              // [n_threads][16][head_dim], where blocks are decoded
-  float* panel_mass_ = nullptr;         // [n_kv_heads][panels_max][columns]
-  RowSums* panel_rows_sums_ = nullptr;  // [n_kv_heads][panels_max][2]
+  float* panel_mass_ = nullptr;         // [heads_at_once][panels_max][columns]
+  RowSums* panel_rows_sums_ = nullptr;  // [heads_at_once][panels_max][2]
   int window_panels_ = 0;               // the most panels that a window lies in, the last ones of a chunk
-  float* panel_windows_ = nullptr;      // [n_kv_heads][window_panels][kWindows][columns]
+  float* panel_windows_ = nullptr;      // [heads_at_once][window_panels][kWindows][columns]
   std::uint8_t* modality_ = nullptr;    // [n_kv_heads][columns], of one layer's slots
 
   // Panels:
-  std::byte* key_panels_ = nullptr;    // [n_kv_heads][key_bytes]
-  std::byte* value_panels_ = nullptr;  // [n_kv_heads][strips of head_dim][strip_bytes(columns)]
+  std::byte* key_panels_ = nullptr;    // [heads_at_once][key_bytes]
+  std::byte* value_panels_ = nullptr;  // [heads_at_once][strips of head_dim][strip_bytes(columns)]
   std::byte* rows_ = nullptr;          // [n_threads][panel_rows * group][row_bytes(head_dim)]
   float* stage_ = nullptr;             // [n_threads][2][depth][head_dim], where blocks are decoded
   std::size_t key_bytes_ = 0, value_strip_bytes_ = 0, rows_bytes_ = 0;

@@ -1,4 +1,4 @@
-// Attention of many rows: a layer's keys and values as panels of integers, packed once for all rows of a chunk.
+// Attention of many rows: keys and values as panels of integers, packed once for all rows of a chunk.
 #include <algorithm>
 #include <cmath>
 
@@ -24,12 +24,12 @@ bool Attention::in_panels(const Kernels& kernels, int n_rows) const noexcept {
   return kernels.wide.fast && n_rows >= kRowsMin;
 }
 
-void Attention::lay_out_panels(Arena& arena, const Kernels& kernels, int n_kv_heads, int n_threads) noexcept {
+void Attention::lay_out_panels(Arena& arena, const Kernels& kernels, int n_threads) noexcept {
   const PanelForm& form = kernels.wide.form;
   SHRIKE_CHECK(form.depth % form.outs == 0, form.depth, form.outs);
   depth_ = form.depth;
   const auto bytes = [&](std::size_t n) { return arena.take_bytes("attention", n); };
-  const std::size_t heads = static_cast<std::size_t>(n_kv_heads);
+  const std::size_t heads = static_cast<std::size_t>(heads_at_once_);
   const std::size_t threads = static_cast<std::size_t>(n_threads);
   key_bytes_ = static_cast<std::size_t>(stride_ / form.outs) * form.strip_bytes(head_dim_);
   value_strip_bytes_ = form.strip_bytes(stride_);
@@ -42,15 +42,14 @@ void Attention::lay_out_panels(Arena& arena, const Kernels& kernels, int n_kv_he
   stage_ = arena.take<float>("attention", threads * 2 * static_cast<std::size_t>(depth_ * head_dim_));
 }
 
-void Attention::pack_layer(const Kernels& kernels, Threads& threads, const Memory& memory,
-                           int layer) noexcept {
-  const int n_kv_heads = memory.shape().n_kv_heads;
+void Attention::pack_heads(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
+                           int first, int n) noexcept {
   int n_slots_max = 0;
-  for (int kv_head = 0; kv_head < n_kv_heads; ++kv_head)
+  for (int kv_head = first; kv_head < first + n; ++kv_head)
     n_slots_max = std::max(n_slots_max, memory.n_live(layer, kv_head));
   const int n_depths = div_ceil(n_slots_max, depth_);
-  threads.parallel_for(n_kv_heads * n_depths, [&](int task, int thread) {
-    pack_depth(kernels, memory, layer, task / n_depths, task % n_depths * depth_, thread);
+  threads.parallel_for(n * n_depths, [&](int task, int thread) {
+    pack_depth(kernels, memory, layer, first + task / n_depths, task % n_depths * depth_, thread);
   });
 }
 
@@ -81,8 +80,8 @@ void Attention::pack_depth(const Kernels& kernels, const Memory& memory, int lay
   std::fill_n(values + static_cast<std::ptrdiff_t>(n) * head_dim_,
               static_cast<std::ptrdiff_t>(depth_ - n) * head_dim_, 0.0f);
   for (int c = 0; c < depth_; c += form.outs) {
-    std::byte* to = key_panels_ + static_cast<std::size_t>(kv_head) * key_bytes_ +
-                    static_cast<std::size_t>((first + c) / form.outs) * form.strip_bytes(head_dim_);
+    std::byte* to =
+        key_panel(kv_head) + static_cast<std::size_t>((first + c) / form.outs) * form.strip_bytes(head_dim_);
     for (int i = 0; i < head_dim_; i += depth_) {
       const int n_here = std::min(depth_, head_dim_ - i);
       panels.pack_outs(to, keys + static_cast<std::ptrdiff_t>(c) * head_dim_ + i, head_dim_, form.outs,
@@ -103,21 +102,22 @@ void Attention::panel_scores(const Kernels& kernels, const Memory& memory, const
   const PanelKernels& panels = kernels.wide;
   const int n_heads = memory.shape().n_kv_heads * group_;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
-  const int first_position = memory.next_position() - panel.n_chunk + panel.first_row;
   float* turned = turned_of(thread);
   std::byte* rows = rows_ + static_cast<std::size_t>(thread) * rows_bytes_;
-  for (int row = 0; row < panel.n_rows; ++row)
+  for (int row = 0; row < panel.n_rows; ++row) {
+    const Place place = memory.appended(panel.layer, panel.kv_head, panel.first_row + row);
     for (int g = 0; g < group_; ++g) {
       const int head = panel.kv_head * group_ + g;
       memory.rope().turn(
           turned, q + (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + head) * head_dim_,
-          first_position + row, head_dim_);
+          place, head_dim_);
       for (int i = 0; i < head_dim_; ++i) turned[i] *= scale;
       panels.pack_row(rows + static_cast<std::size_t>(row * group_ + g) * panels.form.row_bytes(head_dim_),
                       turned, head_dim_);
     }
+  }
   PanelTask task;
-  task.panel = key_panels_ + static_cast<std::size_t>(panel.kv_head) * key_bytes_;
+  task.panel = key_panel(panel.kv_head);
   task.rows = rows;
   task.n_in = head_dim_;
   task.n_outs = align_up(panel.n_columns, depth_);

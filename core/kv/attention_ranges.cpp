@@ -51,7 +51,7 @@ void Attention::attend_range(const Kernels& kernels, const Memory& memory, int l
   const std::span<const BlockRef> blocks =
       table.subspan(begin, std::min(table.size() - begin, static_cast<std::size_t>(kRangeBlocks)));
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
-  const int position = memory.next_position() - 1;
+  const Place place = memory.appended(layer, kv_head, 0);
   float* turned = turned_of(thread);
   float* scores = scores_of(thread);
   // Blocks lie anywhere, so no processor guesses the next one.
@@ -63,10 +63,11 @@ void Attention::attend_range(const Kernels& kernels, const Memory& memory, int l
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     const BlockRef& ref = blocks[b];
     fetch(b + 1, &Pool::key_row);
+    const Place distance{place.t - ref.base, place.row, place.column};
     for (int g = 0; g < group_; ++g)
       memory.rope().turn(turned + static_cast<std::ptrdiff_t>(g) * head_dim_,
-                         q + static_cast<std::ptrdiff_t>(kv_head * group_ + g) * head_dim_,
-                         position - ref.base, head_dim_);
+                         q + static_cast<std::ptrdiff_t>(kv_head * group_ + g) * head_dim_, distance,
+                         head_dim_);
     codec.scores(kernels, scores + column, stride_, turned, group_, pool.key_row(ref.block, ref.first),
                  ref.n_live(), head_dim_, scale);
     if (memory.shape().bias) add_bias(pool, ref, ref.n_live(), group_, scores + column, stride_);

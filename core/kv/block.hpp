@@ -17,6 +17,7 @@ enum class Modality : std::uint8_t { text = 0, image = 1 };  // numbered as the 
 enum Flags : std::uint8_t {
   kPinned = 1,  // never leaves: the opening words, attention sinks
   kFrozen = 2,  // chosen once by a policy that does not choose again
+  kGrid = 4,    // of a picture whose tokens share one position, told apart by i and j (see Place)
 };
 
 // The flags' upper bits: what the caller knows of the worth of a token's frame, 0 to kWorthMax.
@@ -44,6 +45,22 @@ struct SlotFacts {
   std::uint8_t spare[3] = {};
 };
 static_assert(sizeof(SlotFacts) == 16);
+
+// Where a token stands, as rotary positions have it: in time, and in its picture. Where a head is turned by
+// three positions they are t, t + row and t + column, so that moving a token in time moves all three.
+struct Place {
+  int t = 0;
+  int row = 0, column = 0;
+};
+constexpr Place place_of(const TokenFacts& token, int t) noexcept {
+  if ((token.flags & kGrid) == 0) return {t, 0, 0};
+  return {t, token.i, token.j};
+}
+// Positions behind its own that a token takes up: those of the rows and columns that it is away.
+constexpr int reach_of(const TokenFacts& token) noexcept {
+  if ((token.flags & kGrid) == 0) return 0;
+  return token.i > token.j ? token.i : token.j;
+}
 
 // An entry of a block table. Live slots are [first, end): eviction trims the front without moving anything.
 //

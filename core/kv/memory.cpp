@@ -8,7 +8,8 @@ namespace shrike::kv {
 // A block keeps at least one live slot and a table at most n_ctx of them, but a table of one-slot blocks is
 // repacked long before; twice what dense blocks need, and some, is where repacking must have happened.
 int Memory::Shape::blocks_per_table() const noexcept {
-  return std::min(n_blocks + n_fresh, 2 * div_ceil(slots_max(), kBlockSlots) + 4);
+  const int dense = div_ceil(slots_max(), kBlockSlots);
+  return std::min(n_blocks + n_fresh, evicts ? 2 * dense + 4 : dense);
 }
 
 void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
@@ -32,9 +33,19 @@ void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
     const std::size_t numbers = n_tables * static_cast<std::size_t>(shape.group) * head_dim;
     query_mean_ = arena.take<float>("kv tables", numbers);
     query_square_ = arena.take<float>("kv tables", numbers);
-    query_variance_ = arena.take<float>("compress", static_cast<std::size_t>(shape.group) * head_dim);
   }
+  if (shape.evicts) lay_out_compression(arena);
+  if (arena.measures()) return;
+  for (std::size_t t = 0; t < n_tables; ++t) tables_[t].blocks = blocks + t * per_table;
+}
 
+void Memory::lay_out_compression(Arena& arena) noexcept {
+  const Shape& shape = shape_;
+  const std::size_t n_tables = static_cast<std::size_t>(shape.n_tables());
+  const std::size_t n_layers = static_cast<std::size_t>(shape.n_layers);
+  const std::size_t head_dim = static_cast<std::size_t>(shape.head_dim);
+  if ((shape.needs & kNeedQueries) != 0)
+    query_variance_ = arena.take<float>("compress", static_cast<std::size_t>(shape.group) * head_dim);
   const std::size_t n = static_cast<std::size_t>(shape.slots_max());
   facts_ = arena.take<SlotFacts>("compress", n);
   positions_ = arena.take<std::int32_t>("compress", n);
@@ -59,8 +70,6 @@ void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
   n_slots_ = arena.take<int>("compress", n_tables);
   n_pinned_ = arena.take<int>("compress", n_tables);
   layer_budget_ = arena.take<int>("compress", n_layers);
-  if (arena.measures()) return;
-  for (std::size_t t = 0; t < n_tables; ++t) tables_[t].blocks = blocks + t * per_table;
 }
 
 void Memory::reset() noexcept {
@@ -77,6 +86,7 @@ void Memory::reset() noexcept {
     std::fill_n(query_square_, n_tables * shape_.group * shape_.head_dim, 0.0f);
   }
   next_position_ = 0;
+  grid_position_ = 0;
   n_evicted_ = 0;
   n_window_ = 0;
   n_frames_since_ = 0;
@@ -124,33 +134,46 @@ bool Memory::has_room(int n_new) const noexcept {
     const int open = n_open(table);
     const int blocks = n > open ? div_ceil(n - open, kBlockSlots) : 0;
     if (table.n_blocks + blocks > shape_.blocks_per_table()) return false;
+    if (shape_.grids && n_live(t / shape_.n_kv_heads, t % shape_.n_kv_heads) + n > shape_.slots_max())
+      return false;
     wanted += blocks;
   }
   return wanted <= pool_.n_free() + n_sealable();
 }
 
+// The position of the token that comes next, which is moved on.
+int Memory::place_next(const TokenFacts& token) noexcept {
+  if ((token.flags & kGrid) == 0) return next_position_++;
+  if (token.i == 0 && token.j == 0) grid_position_ = next_position_;
+  next_position_ = std::max(next_position_, grid_position_ + reach_of(token) + 1);
+  return grid_position_;
+}
+
 void Memory::append(std::span<const TokenFacts> tokens) noexcept {
   const int n = static_cast<int>(tokens.size());
   SHRIKE_CHECK(next_position_ + n <= shape_.n_ctx, next_position_ + n, shape_.n_ctx);
+  const int next = next_position_, grid = grid_position_;
   for (int t = 0; t < shape_.n_tables(); ++t) {
     Table& table = tables_[t];
     const bool open = n_open(table) > 0;
     table.append_block = open ? table.n_blocks - 1 : table.n_blocks;
     table.append_slot = open ? table.blocks[table.n_blocks - 1].end : 0;
+    next_position_ = next;  // the same in every table
+    grid_position_ = grid;
     for (int row = 0; row < n; ++row) {
+      const int position = place_next(tokens[static_cast<std::size_t>(row)]);
       if (table.append_slot + row >= kBlockSlots * (table.n_blocks - table.append_block)) {
         SHRIKE_CHECK(table.n_blocks < shape_.blocks_per_table(), table.n_blocks, shape_.blocks_per_table());
-        table.blocks[table.n_blocks++] = {pool_.take(), next_position_ + row, 0, 0};
+        table.blocks[table.n_blocks++] = {pool_.take(), position, 0, 0};
       }
       BlockRef& ref = table.blocks[table.n_blocks - 1];
-      const int offset = next_position_ + row - ref.base;
+      const int offset = position - ref.base;
       const std::span<float> marks = pool_.marks(ref.block, ref.end);
       std::fill(marks.begin(), marks.end(), 0.0f);
       pool_.facts(ref.block, ref.end++) = {tokens[static_cast<std::size_t>(row)],
                                            static_cast<std::uint16_t>(offset), 1};
     }
   }
-  next_position_ += n;
   for (const TokenFacts& token : tokens) {
     if (token.frame <= newest_frame_) continue;
     newest_frame_ = token.frame;
@@ -160,13 +183,23 @@ void Memory::append(std::span<const TokenFacts> tokens) noexcept {
 
 void Memory::store(const Kernels& kernels, int layer, int kv_head, int row, float* key,
                    const float* value) noexcept {
-  const Table& table = at(layer, kv_head);
-  const int slot = (table.append_slot + row) % kBlockSlots;
-  const BlockRef& ref = table.blocks[table.append_block + (table.append_slot + row) / kBlockSlots];
-  rope_->turn(key, key, pool_.facts(ref.block, slot).offset, shape_.head_dim);
+  const auto [ref, slot] = appended_slot(at(layer, kv_head), row);
+  const SlotFacts& facts = pool_.facts(ref->block, slot);
+  rope_->turn(key, key, place_of(facts.token, facts.offset), shape_.head_dim);
   const Codec& codec = pool_.codec();
-  codec.encode(kernels, pool_.key_row(ref.block, slot), key, shape_.head_dim);
-  codec.encode(kernels, pool_.value_row(ref.block, slot), value, shape_.head_dim);
+  codec.encode(kernels, pool_.key_row(ref->block, slot), key, shape_.head_dim);
+  codec.encode(kernels, pool_.value_row(ref->block, slot), value, shape_.head_dim);
+}
+
+Memory::Slot Memory::appended_slot(const Table& table, int row) const noexcept {
+  const int slot = table.append_slot + row;
+  return {&table.blocks[table.append_block + slot / kBlockSlots], slot % kBlockSlots};
+}
+
+Place Memory::appended(int layer, int kv_head, int row) const noexcept {
+  const auto [ref, slot] = appended_slot(at(layer, kv_head), row);
+  const SlotFacts& facts = pool_.facts(ref->block, slot);
+  return place_of(facts.token, ref->base + facts.offset);
 }
 
 void Memory::mark() noexcept {

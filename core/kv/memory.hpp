@@ -22,7 +22,9 @@ enum class Room : std::uint8_t { ok, compressed, full };
 //   before   [pinned][ ........... older ........... ][recent][free 3]        n_new = 29
 //   after    [pinned][ what the policy keeps ][recent][free >= 29 + reserve ]
 //
-// Positions are shared by all layers and heads. After an eviction the gaps that no table uses any more are
+// Positions are shared by all layers and heads. The tokens of a picture may share one (kGrid): then it takes up
+// as many positions as it has rows or columns, whichever are more, and a table still holds no more than n_ctx
+// tokens. After an eviction the gaps that no table uses any more are
 // closed by moving whole blocks (changing their base), so positions stay below n_ctx for ever and no key is
 // touched. Heads that keep different tokens use up positions faster than slots: when those run out, gaps
 // inside blocks are closed as well, and then the oldest positions are given up in every table.
@@ -31,7 +33,7 @@ enum class Room : std::uint8_t { ok, compressed, full };
 // Units    tokens and blocks; no bytes in this file but in lay_out
 // Order    survivors keep ascending positions; the same calls give the same memory: replay is exact
 // Memory   sections "kv pool", "kv tables", "compress" (one table's worth of candidates, a score for every
-//          slot); allocates nothing
+//          slot), which holds nothing from one make_room() to the next; allocates nothing
 // Errors   Room::full: the policy keeps everything, state unchanged. Appending without room is our bug:
 //          SHRIKE_CHECK
 // Source   page-local rotation and pinned sinks: StreamingLLM arXiv 2309.17453, with a base per block instead
@@ -55,6 +57,9 @@ class Memory {
     float fade = 1;
     bool bias = false;
     float constant = 0;
+    bool grids = false;  // tokens of a picture share a position (kGrid)
+    bool evicts =
+        true;  // else slots only come: blocks are dense, and there is no compression to have room for
 
     void serve(const Policy& policy) noexcept {
       codec = policy.codec;
@@ -63,6 +68,7 @@ class Memory {
       fade = policy.fade;
       bias = policy.bias;
       constant = policy.constant;
+      evicts = policy.evicts();
     }
     std::size_t row_bytes() const noexcept { return codec_or_f16().row_bytes(head_dim); }
     std::size_t block_bytes() const noexcept {
@@ -74,7 +80,7 @@ class Memory {
     bool has_pages() const noexcept { return codec_or_f16().page != nullptr; }
     const Codec& codec_or_f16() const noexcept { return codec != nullptr ? *codec : *codecs().front(); }
     int n_tables() const noexcept { return n_layers * n_kv_heads; }
-    // The most live slots that one table can have: each has a position of its own.
+    // The most live slots that one table can have.
     int slots_max() const noexcept {
       const int in_blocks = (n_blocks + n_fresh) * kBlockSlots;
       return n_ctx < in_blocks ? n_ctx : in_blocks;
@@ -94,7 +100,8 @@ class Memory {
   bool must_compress(int n_new) const noexcept;
   [[nodiscard]] Room make_room(int n_new, const Policy& policy) noexcept;
 
-  // Gives each token a slot in every table and the next position. Keys and values are then stored layer by
+  // Gives each token a slot in every table and the next position; a picture in a grid has its position from its
+  // first token, at row 0 and column 0. Keys and values are then stored layer by
   // layer.
   void append(std::span<const TokenFacts> tokens) noexcept;
   // Row r of the last append: the key is turned to its place in its block (in `key` itself), both are
@@ -115,6 +122,8 @@ class Memory {
 
   std::span<const BlockRef> table(int layer, int kv_head) const noexcept;
   int n_live(int layer, int kv_head) const noexcept;  // slots of a table, what came after mark() included
+  // Where row r of the last append stands.
+  Place appended(int layer, int kv_head, int row) const noexcept;
   const Pool& pool() const noexcept { return pool_; }
   const RopeTable& rope() const noexcept { return *rope_; }
   const Shape& shape() const noexcept { return shape_; }
@@ -149,10 +158,18 @@ class Memory {
     return tables_[layer * shape_.n_kv_heads + kv_head];
   }
   int n_open(const Table& table) const noexcept;
+  struct Slot {
+    const BlockRef* ref;
+    int slot;
+  };
+  Slot appended_slot(const Table& table, int row) const noexcept;
+  int place_next(const TokenFacts& token) noexcept;
+  int end_of(const BlockRef& ref) const noexcept;
   bool has_positions(int n_new) const noexcept {
     return next_position_ + n_new + shape_.reserve <= shape_.n_ctx;
   }
   int n_slots() const noexcept;  // live, of all tables
+  void lay_out_compression(Arena& arena) noexcept;
   void count_marks(const BlockRef& ref, int slot, int column, const Evidence& evidence, const Look& look,
                    int n_seen, std::ptrdiff_t row) noexcept;
   void show_layer(int layer, const Evidence& evidence) noexcept;
@@ -184,6 +201,7 @@ class Memory {
   const RopeTable* rope_ = nullptr;
   Table* tables_ = nullptr;  // [n_layers * n_kv_heads]
   int next_position_ = 0;
+  int grid_position_ = 0;  // of the newest picture in a grid
   int mark_position_ = 0;
   int mark_free_ = 0;
   std::int64_t n_evicted_ = 0;

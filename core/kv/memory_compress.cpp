@@ -15,19 +15,19 @@ namespace {
 // which the first tokens have left, and behind the last token. The first two lose up to 15 each, and what
 // stands between them and behind goes on without a gap, so that two blocks are enough; with less every
 // eviction would have to move slots from block to block, and their keys are rounded again each time.
-constexpr int kSpareBlocks = 2;
+int spare_blocks(const Memory::Shape& shape) noexcept { return shape.evicts ? 2 : 0; }
 
 }  // namespace
 
 int Memory::stream_tokens_max(const Shape& shape) noexcept {
   const int beside = shape.has_pages() ? 0 : shape.reserve;  // there it has blocks of its own
-  const int in_blocks = (shape.n_blocks / shape.n_tables() - kSpareBlocks) * kBlockSlots - beside;
+  const int in_blocks = (shape.n_blocks / shape.n_tables() - spare_blocks(shape)) * kBlockSlots - beside;
   return std::max(0, std::min(in_blocks, shape.n_ctx - shape.reserve));
 }
 
 int Memory::blocks_min(const Shape& shape, int n_kept, int n_frame) noexcept {
   const int beside = shape.has_pages() ? 0 : shape.reserve;
-  return (div_ceil(n_kept + n_frame + beside, kBlockSlots) + kSpareBlocks) * shape.n_tables();
+  return (div_ceil(n_kept + n_frame + beside, kBlockSlots) + spare_blocks(shape)) * shape.n_tables();
 }
 
 bool Memory::must_compress(int n_new) const noexcept {
@@ -185,7 +185,7 @@ Candidates Memory::gather(int layer, int kv_head, Needs needs) noexcept {
       positions_[n] = ref.base + facts_[n].offset;
       for (std::size_t m = 0; m < marks; ++m) marks_[m * columns + n] = pool_.marks(ref.block, slot)[m];
       if ((needs & kNeedKeys) != 0 && !pool_.is_page(ref.block))
-        rope_->turn_back(keys_ + n * head_dim, facts_[n].offset);
+        rope_->turn_back(keys_ + n * head_dim, place_of(facts_[n].token, facts_[n].offset));
     }
   }
   Candidates slots{layer, kv_head, {facts_, n}, {positions_, n}};
@@ -227,7 +227,7 @@ void Memory::put_back(int layer, int kv_head, Needs gathered) noexcept {
       SlotFacts& facts = pool_.facts(ref.block, slot);
       facts.merged = static_cast<std::uint16_t>(std::min(count_[i], kCountMax));
       if ((gathered & kNeedKeys) != 0) {
-        rope_->turn(turned_, keys_ + i * head_dim, facts.offset, shape_.head_dim);
+        rope_->turn(turned_, keys_ + i * head_dim, place_of(facts.token, facts.offset), shape_.head_dim);
         pool_.codec().encode(*kernels_, pool_.key_row(ref.block, slot), turned_, shape_.head_dim);
       }
       if ((gathered & kNeedValues) != 0)

@@ -49,7 +49,7 @@ void Memory::seal(BlockRef& ref, int table) noexcept {
     pool_.copy_facts(ref.block, slot, page, slot);
     SlotFacts& facts = pool_.facts(page, slot);
     facts.row = static_cast<std::uint8_t>(slot);
-    rope_->turn_back(keys + slot * dim, facts.offset);
+    rope_->turn_back(keys + slot * dim, place_of(facts.token, facts.offset));
     if ((shape_.needs & need(Mark::mass)) != 0) {
       importance[slot] = pool_.mark(page, slot, Mark::mass);
       rows.importance = importance;
@@ -92,7 +92,8 @@ void Memory::read_keys(const Kernels& kernels, float* out, const BlockRef& ref, 
   if (!pool_.is_page(ref.block)) return;
   for (int i = 0; i < n; ++i) {
     float* key = out + static_cast<std::ptrdiff_t>(i) * shape_.head_dim;
-    rope_->turn(key, key, pool_.facts(ref.block, first + i).offset, shape_.head_dim);
+    const SlotFacts& facts = pool_.facts(ref.block, first + i);
+    rope_->turn(key, key, place_of(facts.token, facts.offset), shape_.head_dim);
   }
 }
 

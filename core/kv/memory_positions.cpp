@@ -90,6 +90,16 @@ void Memory::repack(int t, bool split) noexcept {
   table.n_blocks = n_blocks;
 }
 
+// The first position behind all that the slots of a block take up.
+int Memory::end_of(const BlockRef& ref) const noexcept {
+  int end = 0;
+  for (int slot = shape_.grids ? ref.first : ref.end - 1; slot < ref.end; ++slot) {
+    const SlotFacts& facts = pool_.facts(ref.block, slot);
+    end = std::max(end, ref.base + facts.offset + reach_of(facts.token) + 1);
+  }
+  return end;
+}
+
 // Positions between the first and the last slot of any block are in use. The placement says where each goes,
 // and every block moves with its first slot, by changing its base.
 void Memory::close_gaps(const Part<PlacePart>& place) noexcept {
@@ -100,8 +110,7 @@ void Memory::close_gaps(const Part<PlacePart>& place) noexcept {
   for (int t = 0; t < shape_.n_tables(); ++t)
     for (int b = 0; b < tables_[t].n_blocks; ++b) {
       const BlockRef& ref = tables_[t].blocks[b];
-      const int last = ref.base + pool_.facts(ref.block, ref.end - 1).offset;
-      std::fill(rank_ + first_position(ref), rank_ + last + 1, 1);
+      std::fill(rank_ + first_position(ref), rank_ + end_of(ref), 1);
     }
   place.run({rank_, static_cast<std::size_t>(next_position_) + 1}, place.args);
   for (int t = 0; t < shape_.n_tables(); ++t)
@@ -122,8 +131,10 @@ void Memory::close_inner_gaps() noexcept {
       for (int b = 0; b < tables_[t].n_blocks; ++b) visit(tables_[t].blocks[b]);
   };
   each([&](const BlockRef& ref) {
-    for (int slot = ref.first; slot < ref.end; ++slot)
-      rank_[ref.base + pool_.facts(ref.block, slot).offset] = 1;
+    for (int slot = ref.first; slot < ref.end; ++slot) {
+      const SlotFacts& facts = pool_.facts(ref.block, slot);
+      std::fill_n(rank_ + ref.base + facts.offset, reach_of(facts.token) + 1, 1);
+    }
   });
   int below = 0;
   for (int position = 0; position <= next_position_; ++position) {
@@ -152,8 +163,11 @@ void Memory::forget_oldest(int n_positions) noexcept {
       const BlockRef& ref = tables_[t].blocks[b];
       for (int slot = ref.first; slot < ref.end; ++slot) {
         const SlotFacts& facts = pool_.facts(ref.block, slot);
-        std::int32_t& at = rank_[ref.base + facts.offset];
-        at = std::max(at, (facts.token.flags & kPinned) != 0 ? 2 : 1);
+        const int use = (facts.token.flags & kPinned) != 0 ? 2 : 1;
+        for (int reach = 0; reach <= reach_of(facts.token); ++reach) {
+          std::int32_t& at = rank_[ref.base + facts.offset + reach];
+          at = std::max(at, use);
+        }
       }
     }
   int threshold = 0;

@@ -11,6 +11,11 @@ namespace {
 using Form = ChatFormat::Form;
 
 constexpr std::string_view kIdefics = "<fake_token_around_image><global-img>{image}<fake_token_around_image>";
+constexpr ChatFormat::Tiles kIdeficsTiles = {"", "<fake_token_around_image><row_{row}_col_{column}>", "\n",
+                                             "\n\n<fake_token_around_image><global-img>"};
+constexpr ChatFormat::Tiles kInternTiles = {"<img>", "", "", ""};
+constexpr ChatFormat::Tiles kLfm2Tiles = {"<|image_start|>", "<|img_row_{row}_col_{column}|>", "",
+                                          "<|img_thumbnail|>"};
 constexpr std::string_view kIdeficsAnswer = "{question}<end_of_utterance>\nAssistant:";
 constexpr ChatFormat::Again kIdeficsAgain = {"<end_of_utterance>\nUser:", "<end_of_utterance>\nUser: "};
 constexpr std::string_view kChatMlUser = "<|im_start|>user\n";
@@ -34,13 +39,13 @@ constexpr ChatFormat kFormats[] = {
       "\nFrame from {time}:{image}", "\n\n{question}<end_of_utterance>\nAssistant:"},
      kIdefics,
      kIdeficsAgain,
-     true},
+     &kIdeficsTiles},
     {"smolvlm",
      {"<|im_start|>User:", "{image}", kIdeficsAnswer},
      {"<|im_start|>User:", "{image}", kIdeficsAnswer},
      kIdefics,
      kIdeficsAgain,
-     true},
+     &kIdeficsTiles},
     {"qwen2-vl",
      {"<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n", "{image}",
       kChatMlAnswer},
@@ -52,12 +57,14 @@ constexpr ChatFormat kFormats[] = {
      {kChatMlUser, "{image}\n", kChatMlAnswer},
      {kChatMlUser, kTimed, kChatMlAnswer},
      "<img>{image}</img>",
-     kChatMlAgain},
+     kChatMlAgain,
+     &kInternTiles},
     {"lfm2-vl",
      {kChatMlUser, "{image}", kChatMlAnswer},
      {kChatMlUser, kTimed, kChatMlAnswer},
      "<|image_start|>{image}<|image_end|>",
-     kChatMlAgain},
+     kChatMlAgain,
+     &kLfm2Tiles},
     {"chatml",
      {kChatMlUser, "{image}\n", kChatMlAnswer},
      {kChatMlUser, kTimed, kChatMlAnswer},

@@ -22,12 +22,17 @@ struct ChatFormat {
   struct Again {
     std::string_view frame, question;  // what comes first where an answer that was kept stands before
   };
+  // A picture in tiles, in place of `image` around one: what comes before the first tile, before each, behind a
+  // row of them, and before the whole picture; behind that comes what stands behind {image}.
+  struct Tiles {
+    std::string_view begin, tile, row_end, whole;  // tile with {row} and {column}, counted from 1
+  };
   std::string_view name;
   Form pictures;           // pictures without a time
   Form stream;             // frames of a stream
   std::string_view image;  // one tile: {image} and the marks around it
   Again again;
-  bool tiles = false;  // Idefics3's rows and columns of tiles
+  const Tiles* tiles = nullptr;  // null: the model was taught none
 };
 
 [[nodiscard]] std::span<const ChatFormat> chat_formats() noexcept;

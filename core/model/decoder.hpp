@@ -12,13 +12,17 @@
 namespace shrike {
 
 // The Llama decoder over the KV memory: a chunk of rows in, keys and values remembered, logits of any row on
-// request.
+// request. What differs between its kin (biases, norms of heads) is the config's.
 //
 //   x += Wo attention(rms(x));   x += Wdown(silu(Wgate h) * Wup h),   h = rms(x)
 //
+// A layer without attention has in its place  x += Wout (C * conv(B * X)),  B, C, X = Win h,  a causal convolution over
+// a few rows, number by number. What it needs of the rows before is kept here and not in the memory, so that it is to
+// be marked and rolled back beside it.
+//
 // Shapes   rows() [n_chunk_max][dim]; logits [n_vocab]
-// Memory   section "chunk": the activations of one chunk; section "logits"; section "attention": see
-//          kv::Attention
+// Memory   section "chunk": the activations of one chunk, which logits() still reads; section "convolutions": their
+//          taps and the rows before a chunk; section "logits"; section "attention": see kv::Attention
 // Source   Llama 2 arXiv 2307.09288; grouped queries arXiv 2305.13245
 class Decoder {
  public:
@@ -32,6 +36,10 @@ class Decoder {
   float* row(int r) noexcept {
     return x_ + static_cast<std::ptrdiff_t>(r) * config_->dim;
   }  // write embeddings here
+  // What is added to an image token's row behind layer `layer`, one of the config's n_deepstack first.
+  float* deepstack_row(int layer, int r) noexcept {
+    return deepstack_ + (static_cast<std::ptrdiff_t>(layer) * n_chunk_max_ + r) * config_->dim;
+  }
   int n_chunk_max() const noexcept { return n_chunk_max_; }
 
   // Appends tokens.size() rows to the memory and runs them through all layers. The caller has made room.
@@ -40,14 +48,23 @@ class Decoder {
   // one each.
   void prefill(const Compute& compute, kv::Memory& memory, std::span<const kv::TokenFacts> tokens,
                bool want_rows, std::span<kv::Evidence> evidence, const kv::Look* look) noexcept;
+  // Of what is remembered beside the KV memory, together with its own.
+  void mark() noexcept;
+  void roll_back() noexcept;
+  void reset() noexcept;
   // Of row r of the last prefill; valid until the next call.
   const float* logits(const Compute& compute, int r) noexcept;
 
  private:
   void attend(const Compute& compute, kv::Memory& memory, int layer, int n_rows, kv::Evidence* evidence,
               const kv::Look& look, bool keys_only) noexcept;
+  void convolve(const Compute& compute, int layer, int n_rows) noexcept;
+  void lay_out_convolutions(Arena& arena, const Compute& compute) noexcept;
+  std::size_t n_before() const noexcept;
   void feed_forward(const Compute& compute, const TextLayer& w, int n_rows) noexcept;
   void norm(const Compute& compute, const float* weight, int n_rows) noexcept;
+  void norm_heads(const Compute& compute, float* x, const float* weight, int n_rows, int n_heads) noexcept;
+  void add_deepstack(const Compute& compute, int layer, int n_rows) noexcept;
 
   const TextConfig* config_ = nullptr;
   const TextWeights* weights_ = nullptr;
@@ -61,6 +78,10 @@ class Decoder {
   float* mixed_ = nullptr;  // [n_chunk_max][n_heads * head_dim]
   float* gate_ = nullptr;   // [n_chunk_max][n_ff]
   float* up_ = nullptr;
+  float* deepstack_ = nullptr;         // [n_deepstack][n_chunk_max][dim]
+  float* taps_ = nullptr;              // [n_conv_layers][conv_length][dim]
+  float* before_ = nullptr;            // [n_conv_layers][conv_length - 1][dim], B * X of the last rows
+  float* marked_ = nullptr;            // likewise, as of mark()
   kv::Modality* row_class_ = nullptr;  // [n_chunk_max]
   float* logits_ = nullptr;            // [n_vocab]
 };

@@ -17,6 +17,8 @@ constexpr int kOutputsPerCut = 48;  // of one row: a multiple of every kernel's 
 constexpr std::size_t kPanelBytes = 192 * 1024;
 constexpr int kStageOuts = 32;    // the most outputs that a strip has
 constexpr int kStageDepth = 256;  // a multiple of every qblock and of every panel's depth
+constexpr int kSliceIn =
+    12 * kStageDepth;  // inputs that go over panels together, as long as one strip fills them
 
 // n numbers of any type that has kernels, from a place where a qblock begins.
 void unpack(const Kernels& kernels, DType type, const std::byte* from, int n, float* out) noexcept {
@@ -136,25 +138,37 @@ void over_cuts(Threads& threads, std::initializer_list<Product> products, int ou
   for (int index = 0; index < n_cuts; ++index) cut(index, 0);
 }
 
-void linear_panels(const Compute& c, const PanelKernels& panels, const float* x, int n_rows,
-                   std::initializer_list<Product> products) noexcept {
+// n_in inputs from `first` on; those behind the first ones add to what is there.
+void linear_slice(const Compute& c, const PanelKernels& panels, const float* x, int n_rows,
+                  std::initializer_list<Product> products, int first, int n_in) noexcept {
   const PanelForm& form = panels.form;
-  const int n_in = products.begin()->w.n_cols;
+  const std::ptrdiff_t x_stride = products.begin()->w.n_cols;
   const std::size_t row_bytes = form.row_bytes(n_in);
   SHRIKE_CHECK(row_bytes * static_cast<std::size_t>(n_rows) <= c.panel.rows_bytes, n_rows, n_in);
   each_row(c, n_rows, [&](int row) {
-    panels.pack_row(c.panel.rows + static_cast<std::size_t>(row) * row_bytes,
-                    x + static_cast<std::ptrdiff_t>(row) * n_in, n_in);
+    panels.pack_row(c.panel.rows + static_cast<std::size_t>(row) * row_bytes, x + row * x_stride + first,
+                    n_in);
   });
   int n_strips = 0;
   for (const Product& p : products) n_strips += div_ceil(p.w.n_rows, form.outs);
   const int strips_max = static_cast<int>(c.panel.panel_bytes / form.strip_bytes(n_in));
   SHRIKE_CHECK(strips_max > 0, n_in);
   const int strips = std::clamp(n_strips / (c.threads.count() * kTasksPerThread), 1, strips_max);
-  over_cuts(c.threads, products, strips * form.outs, false,
-            [&](const Product& p, int begin, int end, int thread) {
-              multiply_panel(c, panels, n_rows, p, begin, end, thread);
-            });
+  over_cuts(c.threads, products, strips * form.outs, false, [&](Product p, int begin, int end, int thread) {
+    p.w = p.w.inputs(first, n_in);
+    if (first > 0) {
+      p.bias = nullptr;
+      p.accumulate = true;
+    }
+    multiply_panel(c, panels, n_rows, p, begin, end, thread);
+  });
+}
+
+void linear_panels(const Compute& c, const PanelKernels& panels, const float* x, int n_rows,
+                   std::initializer_list<Product> products) noexcept {
+  const int n_in = products.begin()->w.n_cols;
+  for (int first = 0; first < n_in; first += kSliceIn)
+    linear_slice(c, panels, x, n_rows, products, first, std::min(kSliceIn, n_in - first));
 }
 
 void linear_in_place(const Compute& c, const float* x, int n_rows,
@@ -191,9 +205,10 @@ void Compute::lay_out(Arena& arena, std::string_view section, std::span<const Si
     n_in_max = std::max(n_in_max, size.n_in);
     for (const PanelKernels* panels : {&kernels.wide, &kernels.narrow}) {
       if (!panels->fast) continue;
-      panel.rows_bytes = std::max(panel.rows_bytes,
-                                  panels->form.row_bytes(size.n_in) * static_cast<std::size_t>(size.n_rows));
-      panel.panel_bytes = std::max({panel.panel_bytes, kPanelBytes, panels->form.strip_bytes(size.n_in)});
+      const int n_in = std::min(size.n_in, kSliceIn);
+      panel.rows_bytes =
+          std::max(panel.rows_bytes, panels->form.row_bytes(n_in) * static_cast<std::size_t>(size.n_rows));
+      panel.panel_bytes = std::max({panel.panel_bytes, kPanelBytes, panels->form.strip_bytes(n_in)});
     }
     const bool in_panels = kernels.wide.fast || kernels.narrow.fast;
     q8_numbers = std::max(q8_numbers, static_cast<std::size_t>(in_panels ? 1 : size.n_rows) *

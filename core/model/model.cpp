@@ -24,6 +24,14 @@ Result<std::unique_ptr<Model>> Model::open(const std::string& model_path, const 
     return vision.error(Code::malformed, "does not belong to this text model: its width",
                         "clip.vision.projection_dim", model->vision_config.projection_dim,
                         model->text_config.dim);
+  if (model->vision_config.n_deepstack() != model->text_config.n_deepstack)
+    return vision.error(Code::malformed, "does not belong to this text model: its deepstack layers",
+                        "clip.vision.is_deepstack_layers", model->vision_config.n_deepstack(),
+                        model->text_config.n_deepstack);
+  if (model->text_config.rotation.has_sections() && model->vision_config.picturing.in_tiles())
+    return vision.error(Code::unsupported,
+                        "cuts pictures into tiles, which this text model has no positions for",
+                        model->vision_config.projector);
   SHRIKE_TRY(model->vision_weights, read_vision_weights(vision, model->vision_config));
   model->has_vision = true;
   return model;

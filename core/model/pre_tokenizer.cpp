@@ -139,7 +139,8 @@ const PreTokenizer* pre_tokenizer(std::string_view name) noexcept {
     PreTokenizer how;
   } kRows[] = {
       {" smollm starcoder refact command-r codeshell exaone minerva-7b ", {gpt2_word<true>}},
-      {" gpt-2 phi-2 mpt olmo jais trillion granite-docling gigachat a.x-4.0 mellum modern-bert jina-es "
+      {" default gpt-2 phi-2 mpt olmo jais trillion granite-docling gigachat a.x-4.0 mellum modern-bert "
+       "jina-es "
        "jina-de "
        "jina-v2-es jina-v2-de ",
        {gpt2_word<false>}},

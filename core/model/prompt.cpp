@@ -48,14 +48,25 @@ class Prompt::Words {
     return add({time, static_cast<std::size_t>(
                           std::snprintf(time, sizeof(time), "%02d:%02d", total / 60, total % 60))});
   }
-  Words& add_tile_mark(int row, int column) noexcept {
-    char mark[32];
-    return add({mark, static_cast<std::size_t>(
-                          std::snprintf(mark, sizeof(mark), "<row_%d_col_%d>", row + 1, column + 1))});
+  // A form with {row} and {column}, or without either.
+  Words& add_tile(std::string_view form, int row, int column) noexcept {
+    const Cut around_row = cut(form, "{row}");
+    if (around_row.before.size() == form.size()) return add(form);
+    const Cut around_column = cut(around_row.after, "{column}");
+    return add(around_row.before)
+        .add_number(row + 1)
+        .add(around_column.before)
+        .add_number(column + 1)
+        .add(around_column.after);
   }
   std::string_view text() const noexcept { return {text_, n_}; }
 
  private:
+  Words& add_number(int number) noexcept {
+    char digits[16];
+    return add({digits, static_cast<std::size_t>(std::snprintf(digits, sizeof(digits), "%d", number))});
+  }
+
   char text_[kFrameBytesMax + 3 * kFormBytesMax];
   std::size_t n_ = 0;
 };
@@ -73,15 +84,18 @@ class Prompt::Writer {
     return *this;
   }
   Writer& mark(TokenId token) noexcept { return put(token, facts_); }
-  // The rows of one tile, whose first patch lies at (row, column) of the picture's grid of image tokens.
-  Writer& tile(int tile, int row, int column) noexcept {
-    const int n = prompt_.n_image_tokens_, across = prompt_.tokens_across();
+  // The rows of one tile of a grid, the first one at (row, column) of the grid's tiles.
+  Writer& tile(TileGrid grid, int tile, int row, int column) noexcept {
+    const TileLimits& tiles = prompt_.tiles_;
+    const int n = tiles.tokens_of(grid, tile), across = tiles.width_of(grid, tile) / tiles.cell;
+    const int tile_across = tiles.side / tiles.cell;
     kv::TokenFacts facts = facts_;
     facts.modality = kv::Modality::image;
+    if (prompt_.grids_) facts.flags |= kv::kGrid;
     for (int k = 0; k < n; ++k) {
-      facts.i = static_cast<std::uint8_t>(std::min(row + k / across, 255));
-      facts.j = static_cast<std::uint8_t>(std::min(column + k % across, 255));
-      put(image_row(tile * n + k), facts);
+      facts.i = static_cast<std::uint8_t>(std::min(row * tile_across + k / across, 255));
+      facts.j = static_cast<std::uint8_t>(std::min(column * tile_across + k % across, 255));
+      put(image_row(tile * tiles.tile_tokens() + k), facts);
     }
     return *this;
   }
@@ -107,7 +121,9 @@ Result<Prompt> Prompt::make(const gguf::File& file, const Tokenizer& tokenizer, 
   Prompt p;
   p.tokenizer_ = &tokenizer;
   p.scratch_ = scratch;
-  p.n_image_tokens_ = options.n_image_tokens;
+  p.tiles_ = options.tiles;
+  p.grids_ = options.grids;
+  p.format_ = &format;
   p.own_frame_ = form.frame.empty();
   for (const std::string_view text :
        {form.opening, form.frame, form.question, format.again.frame, format.again.question})
@@ -129,7 +145,7 @@ Result<Prompt> Prompt::make(const gguf::File& file, const Tokenizer& tokenizer, 
   p.again_ = format.again;
   const std::string_view own = config.prompt_frame.empty() ? kOwnFrame : config.prompt_frame;
   SHRIKE_TRY_VOID(p.read_frame_form(file, p.own_frame_ ? own : form.frame));
-  if (format.tiles) p.count_tile_marks();
+  if (format.tiles != nullptr) p.count_tile_marks();
   return p;
 }
 
@@ -165,21 +181,22 @@ Status Prompt::read_frame_form(const gguf::File& file, std::string_view form) {
 }
 
 void Prompt::count_tile_marks() noexcept {
-  const auto has = [&](int row, int column) {
-    return tokenizer_->find(Words().add_tile_mark(row, column).text()) >= 0;
+  const ChatFormat::Tiles& tiles = *format_->tiles;
+  const auto has_marks = [&](std::string_view form) {
+    std::size_t at = 0;
+    for (std::string_view mark = next_mark(form, at); !mark.empty(); mark = next_mark(form, ++at))
+      if (tokenizer_->find(mark) < 0) return false;
+    return true;
   };
+  const auto has = [&](int row, int column) {
+    return has_marks(Words().add_tile(tiles.tile, row, column).text());
+  };
+  if (!has_marks(tiles.begin) || !has_marks(tiles.whole)) return;
   for (int n = 0; n < kTilesAcrossMax; ++n) {
     for (int i = 0; i <= n; ++i)
       if (!has(n, i) || !has(i, n)) return;
     tiles_across_max_ = n + 1;
   }
-}
-
-// Columns of the grid of image tokens, which is square.
-int Prompt::tokens_across() const noexcept {
-  int columns = 1;
-  while (columns * columns < n_image_tokens_) ++columns;
-  return columns;
 }
 
 int Prompt::opening(std::span<PromptToken> out) const noexcept {
@@ -194,19 +211,20 @@ int Prompt::opening(std::span<PromptToken> out) const noexcept {
 
 // The rows of a picture, tile by tile. `words` come before, and what is left in them is to come behind.
 void Prompt::put_image(Words& words, Writer& writer, TileGrid grid, bool marks) const noexcept {
-  constexpr std::string_view kAround = "<fake_token_around_image>", kWhole = "<global-img>";
   const auto put_tile = [&](int tile, int row, int column) {
-    writer.text(words.text(), Special::parse).tile(tile, row * tokens_across(), column * tokens_across());
+    writer.text(words.text(), Special::parse).tile(grid, tile, row, column);
     words = {};
   };
+  const ChatFormat::Tiles* tiles = format_->tiles;
   for (int tile = 0; tile < grid.n_tiles() - 1; ++tile) {
     const int row = tile / grid.columns, column = tile % grid.columns;
-    if (column == 0 && row > 0) words.add("\n");
-    words.add(kAround).add_tile_mark(row, column);
+    if (tile == 0) words.add(tiles->begin);
+    if (column == 0 && row > 0) words.add(tiles->row_end);
+    words.add_tile(tiles->tile, row, column);
     put_tile(tile, row, column);
   }
   if (!grid.single())
-    words.add("\n\n").add(kAround).add(kWhole);
+    words.add(tiles->whole);
   else if (marks)
     words.add(image_begin_);
   put_tile(grid.n_tiles() - 1, grid.rows, 0);

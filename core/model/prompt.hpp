@@ -43,7 +43,8 @@ constexpr TokenId image_row(int k) noexcept { return -1 - k; }
 class Prompt {
  public:
   struct Options {
-    int n_image_tokens = 0;              // of one tile
+    TileLimits tiles;                    // how pictures are cut
+    bool grids = false;                  // an image token's place is its row and column, see kv::Place
     const ChatFormat* format = nullptr;  // outlives the prompt
     bool pictures = false;               // pictures without a time, no stream
   };
@@ -76,7 +77,6 @@ class Prompt {
   Status check_marks(const gguf::File& file, std::string_view form) const;
   Status read_frame_form(const gguf::File& file, std::string_view form);
   void count_tile_marks() noexcept;
-  int tokens_across() const noexcept;
 
   const Tokenizer* tokenizer_ = nullptr;
   std::string_view opening_, intro_;
@@ -87,7 +87,9 @@ class Prompt {
   bool has_time_ = false;
   bool own_frame_ = false;  // the form of a frame has the marks of its picture in it
   std::span<TokenId> scratch_;
-  int n_image_tokens_ = 0;
+  TileLimits tiles_;
+  bool grids_ = false;
+  const ChatFormat* format_ = nullptr;
   int tiles_across_max_ = 0;
 };
 

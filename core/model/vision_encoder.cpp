@@ -4,10 +4,15 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/limits.hpp"
+#include "platform/check.hpp"
+
 namespace shrike {
 namespace {
 
 constexpr int kPanelRows = 24;  // queries that go over a head's keys together: 24 x 1024 scores stay in L2
+constexpr int kTurns = 4;       // that attention takes: less memory, and still wide products
+constexpr int kFfStep = 256;    // a multiple of every qblock and of every panel's depth
 
 void activate(const Kernels& k, Activation activation, float* x, int n) noexcept {
   activation == Activation::gelu ? k.gelu(x, n) : k.gelu_quick(x, n);
@@ -15,89 +20,103 @@ void activate(const Kernels& k, Activation activation, float* x, int n) noexcept
 
 }  // namespace
 
-void VisionEncoder::lay_out(Arena& arena, const Compute& compute) noexcept {
+void VisionEncoder::lay_out(Arena& arena, const Compute& compute, const TileLimits& limits) noexcept {
   const VisionConfig& c = *config_;
   const auto floats = [&](int rows, int cols) {
     return arena.take<float>("vision", static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
   };
-  planes_ = floats(3 * c.image_size, c.image_size);
-  x_ = floats(c.n_patches(), c.dim);
-  h_ = floats(c.n_patches(), c.dim);
+  const int n_patches = limits.patches_max(c.patch_size);
+  const int n = n_rows_max_ = n_patches + places_.first_row();
+  x_ = floats(n, c.dim);
+  planes_ = h_ = floats(n, std::max(c.dim, c.patch_numbers()));
+  // A crew has work with a head for each of it.
+  heads_at_once_ = std::min(c.n_heads, std::max(compute.threads.count(), div_ceil(c.n_heads, kTurns)));
+  const int cols = heads_at_once_ * c.head_dim(), attention = c.dim + 3 * cols;
+  const int n_ffs = c.gated ? 2 : 1;
+  const int ff_turns = div_ceil(c.n_ff, std::max(kFfStep, attention / n_ffs / kFfStep * kFfStep));
+  ff_at_once_ = std::min(c.n_ff, align_up(div_ceil(c.n_ff, ff_turns), kFfStep));
   // Patches are over when attention begins, attention when the feed-forward does: they share their room.
-  room_ = floats(c.n_patches(), std::max({c.patch_numbers(), 3 * c.dim, c.n_ff}));
+  room_ = floats(n, std::max({c.patch_numbers(), attention, n_ffs * ff_at_once_}));
+  if (c.layer_scale) branch_ = floats(n, c.dim);
   if (room_ != nullptr) {
-    q_ = room_;
-    k_ = q_ + static_cast<std::ptrdiff_t>(c.n_patches()) * c.dim;
-    v_ = k_ + static_cast<std::ptrdiff_t>(c.n_patches()) * c.dim;
+    const auto behind = [&](int before) { return room_ + static_cast<std::ptrdiff_t>(n) * before; };
+    mixed_ = room_;
+    q_ = behind(c.dim);
+    k_ = behind(c.dim + cols);
+    v_ = behind(c.dim + 2 * cols);
+    if (c.gated) gated_ = behind(ff_at_once_);
   }
-  scores_ = floats(compute.threads.count() * kPanelRows, c.n_patches());
+  scores_ = floats(compute.threads.count() * kPanelRows, n);
+  places_.lay_out(arena, n_patches, limits.side_max() / c.patch_size);
   if (!compute.kernels.wide.fast) return;
   const PanelForm& form = compute.kernels.wide.form;
-  const int n = c.n_patches(), head_dim = c.head_dim();
+  const int head_dim = c.head_dim();
   const auto bytes = [&](std::size_t n_bytes) { return arena.take_bytes("vision", n_bytes); };
   key_bytes_ = static_cast<std::size_t>(div_ceil(n, form.outs)) * form.strip_bytes(head_dim);
   value_bytes_ = static_cast<std::size_t>(div_ceil(head_dim, form.outs)) * form.strip_bytes(n);
   row_bytes_ = kPanelRows * std::max(form.row_bytes(n), form.row_bytes(head_dim));
   row_bytes_ = align_up(row_bytes_, Arena::kAlignment);
-  keys_ = bytes(static_cast<std::size_t>(c.n_heads) * key_bytes_);
-  values_ = bytes(static_cast<std::size_t>(c.n_heads) * value_bytes_);
-  rows_ = bytes(static_cast<std::size_t>(compute.threads.count()) * row_bytes_);
+  keys_ = bytes(static_cast<std::size_t>(heads_at_once_) * key_bytes_);
+  values_ = bytes(static_cast<std::size_t>(heads_at_once_) * value_bytes_);
+  packed_ = bytes(static_cast<std::size_t>(compute.threads.count()) * row_bytes_);
+}
+
+int VisionEncoder::n_in_max() const noexcept {
+  return std::max({config_->dim, ff_at_once_, config_->patch_numbers()});
 }
 
 // The convolution's stride is its width, so it is a product: each patch becomes three planes of patch x
 // patch.
 void VisionEncoder::unfold() noexcept {
-  const VisionConfig& c = *config_;
-  const int side = c.image_size;
-  const int p = c.patch_size;
+  const PatchGrid grid = places_.grid();
+  const int p = config_->patch_size;
+  const std::ptrdiff_t width = std::ptrdiff_t{grid.columns} * p, height = std::ptrdiff_t{grid.rows} * p;
   float* out = room_;
-  for (int py = 0; py < c.grid(); ++py)
-    for (int px = 0; px < c.grid(); ++px)
-      for (int channel = 0; channel < 3; ++channel)
-        for (int y = 0; y < p; ++y, out += p)
-          std::memcpy(out,
-                      planes_ + (static_cast<std::ptrdiff_t>(channel) * side + py * p + y) * side + px * p,
-                      static_cast<std::size_t>(p) * sizeof(float));
+  for (int index = 0; index < grid.n(); ++index) {
+    const int patch = places_.patch_at(index);
+    const int py = patch / grid.columns, px = patch % grid.columns;
+    for (int channel = 0; channel < 3; ++channel)
+      for (int y = 0; y < p; ++y, out += p)
+        std::memcpy(out, planes_ + (channel * height + py * p + y) * width + px * p,
+                    static_cast<std::size_t>(p) * sizeof(float));
+  }
 }
 
 // A head's keys and values as panels: what one row of queries is multiplied with, and then one row of weights.
-void VisionEncoder::pack_head(const PanelKernels& panels, int head) noexcept {
-  const VisionConfig& c = *config_;
+void VisionEncoder::pack_head(const PanelKernels& panels, Heads heads, int head) noexcept {
   const PanelForm& form = panels.form;
-  const int n = c.n_patches(), head_dim = c.head_dim(), column = head * head_dim;
+  const int n = n_rows_, head_dim = config_->head_dim();
+  const std::ptrdiff_t stride = std::ptrdiff_t{heads.n} * head_dim;
   std::byte* to = keys_ + static_cast<std::size_t>(head) * key_bytes_;
   for (int key = 0; key < n; key += form.outs)
     for (int i = 0; i < head_dim; i += form.depth) {
       const int n_here = std::min(form.depth, head_dim - i);
-      panels.pack_outs(to, k_ + static_cast<std::ptrdiff_t>(key) * c.dim + column + i, c.dim,
-                       std::min(form.outs, n - key), n_here);
+      panels.pack_outs(to, k_ + at_hand(heads, head, key) + i, stride, std::min(form.outs, n - key), n_here);
       to += form.block_bytes(n_here);
     }
   to = values_ + static_cast<std::size_t>(head) * value_bytes_;
   for (int i = 0; i < head_dim; i += form.outs)
     for (int key = 0; key < n; key += form.depth) {
       const int n_here = std::min(form.depth, n - key);
-      panels.pack_columns(to, v_ + static_cast<std::ptrdiff_t>(key) * c.dim + column + i, c.dim,
-                          std::min(form.outs, head_dim - i), n_here);
+      panels.pack_columns(to, v_ + at_hand(heads, head, key) + i, stride, std::min(form.outs, head_dim - i),
+                          n_here);
       to += form.block_bytes(n_here);
     }
 }
 
-// softmax(q k^T / sqrt(head_dim)) v of some rows of a head. Writes h_.
-void VisionEncoder::attend_panels(const Kernels& kernels, int head, int first, int rows,
+// softmax(q k^T / sqrt(head_dim)) v of some rows of a head.
+void VisionEncoder::attend_panels(const Kernels& kernels, Heads heads, int head, int first, int rows,
                                   int thread) noexcept {
-  const VisionConfig& c = *config_;
   const PanelKernels& panels = kernels.wide;
-  const int n = c.n_patches(), head_dim = c.head_dim();
+  const int n = n_rows_, head_dim = config_->head_dim();
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-  const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(first) * c.dim + head * head_dim;
   float* scores = scores_ + static_cast<std::ptrdiff_t>(thread) * kPanelRows * n;
-  std::byte* packed = rows_ + static_cast<std::size_t>(thread) * row_bytes_;
+  std::byte* packed = packed_ + static_cast<std::size_t>(thread) * row_bytes_;
   PanelTask task;
   task.rows = packed;
   task.n_rows = rows;
   for (int row = 0; row < rows; ++row) {
-    float* q = q_ + at + static_cast<std::ptrdiff_t>(row) * c.dim;
+    float* q = q_ + at_hand(heads, head, first + row);
     for (int i = 0; i < head_dim; ++i) q[i] *= scale;
     panels.pack_row(packed + static_cast<std::size_t>(row) * panels.form.row_bytes(head_dim), q, head_dim);
   }
@@ -114,78 +133,170 @@ void VisionEncoder::attend_panels(const Kernels& kernels, int head, int first, i
   task.panel = values_ + static_cast<std::size_t>(head) * value_bytes_;
   task.n_in = n;
   task.n_outs = head_dim;
-  task.y = h_ + at;
-  task.y_stride = c.dim;
+  task.y = mixed_ + at_out(heads, head, first);
+  task.y_stride = config_->dim;
   panels.multiply(task);
 }
 
-// The same in floats, where integers are no faster.
-void VisionEncoder::attend_floats(const Kernels& kernels, int head, int first, int rows,
-                                  int thread) noexcept {
-  const VisionConfig& c = *config_;
-  const int n = c.n_patches(), head_dim = c.head_dim(), column = head * head_dim;
+// The same in floats, where integers are no faster, over the keys of some rows.
+void VisionEncoder::attend_floats(const Kernels& kernels, Heads heads, int head, int first, int rows,
+                                  int keys_begin, int keys_end, int thread) noexcept {
+  const int n = keys_end - keys_begin, head_dim = config_->head_dim(), stride = heads.n * head_dim;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-  const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(first) * c.dim + column;
   float* scores = scores_ + static_cast<std::ptrdiff_t>(thread) * kPanelRows * n;
-  kernels.attn_scores_f32(scores, n, q_ + at, c.dim, rows, k_ + column, c.dim, n, head_dim, scale);
+  kernels.attn_scores_f32(scores, n, q_ + at_hand(heads, head, first), stride, rows,
+                          k_ + at_hand(heads, head, keys_begin), stride, n, head_dim, scale);
   for (int row = 0; row < rows; ++row) {
     kernels.softmax(scores + static_cast<std::ptrdiff_t>(row) * n, n);
-    std::memset(h_ + at + static_cast<std::ptrdiff_t>(row) * c.dim, 0,
-                static_cast<std::size_t>(head_dim) * sizeof(float));
+    std::fill_n(mixed_ + at_out(heads, head, first + row), head_dim, 0.0f);
   }
-  kernels.attn_mix_f32(h_ + at, c.dim, scores, n, rows, v_ + column, c.dim, n, head_dim);
+  kernels.attn_mix_f32(mixed_ + at_out(heads, head, first), config_->dim, scores, n, rows,
+                       v_ + at_hand(heads, head, keys_begin), stride, n, head_dim);
 }
 
 // No mask; one task per head and panel of queries.
-void VisionEncoder::attend(const Compute& compute, bool in_floats) noexcept {
-  const VisionConfig& c = *config_;
+void VisionEncoder::attend(const Compute& compute, Heads heads, bool in_floats) noexcept {
   const Kernels& kernels = compute.kernels;
-  const int n = c.n_patches();
+  const int n = n_rows_;
   const int n_panels = div_ceil(n, kPanelRows);
   const bool in_panels = kernels.wide.fast && !in_floats;
   if (in_panels)
-    compute.threads.parallel_for(c.n_heads, [&](int head, int) { pack_head(kernels.wide, head); });
-  compute.threads.parallel_for(c.n_heads * n_panels, [&](int task, int thread) {
+    compute.threads.parallel_for(heads.n, [&](int head, int) { pack_head(kernels.wide, heads, head); });
+  compute.threads.parallel_for(heads.n * n_panels, [&](int task, int thread) {
     const int head = task / n_panels, first = task % n_panels * kPanelRows;
     const int rows = std::min(kPanelRows, n - first);
     if (in_panels)
-      attend_panels(kernels, head, first, rows, thread);
+      attend_panels(kernels, heads, head, first, rows, thread);
     else
-      attend_floats(kernels, head, first, rows, thread);
+      attend_floats(kernels, heads, head, first, rows, 0, n, thread);
   });
 }
 
-const float* VisionEncoder::encode(const Compute& compute) noexcept {
+// Rows see those of their window; one task per head and window.
+void VisionEncoder::attend_windows(const Compute& compute, Heads heads) noexcept {
+  const int n_windows = places_.n_windows();
+  compute.threads.parallel_for(heads.n * n_windows, [&](int task, int thread) {
+    const int begin = places_.window(task % n_windows), end = places_.window(task % n_windows + 1);
+    for (int first = begin; first < end; first += kPanelRows)
+      attend_floats(compute.kernels, heads, task / n_windows, first, std::min(kPanelRows, end - first), begin,
+                    end, thread);
+  });
+}
+
+void VisionEncoder::norm(const Compute& compute, const NormView& w, float* out) noexcept {
+  const VisionConfig& c = *config_;
+  each_row(compute, n_rows_, [&](int row) {
+    if (c.norm == NormKind::rms)
+      compute.kernels.rms_norm(row_at(out, row), row_at(x_, row), w.weight, c.dim, c.eps);
+    else
+      compute.kernels.layer_norm(row_at(out, row), row_at(x_, row), w.weight, w.bias, c.dim, c.eps);
+  });
+}
+
+// Queries and keys by row and column of their patch.
+void VisionEncoder::turn(const Compute& compute, Heads heads) noexcept {
+  const int head_dim = config_->head_dim();
+  each_row(compute, n_rows_, [&](int row) {
+    float cos[limits::kHeadDimMax / 2], sin[limits::kHeadDimMax / 2];
+    places_.angles(places_.patch_at(row), cos, sin);
+    for (float* base : {q_, k_})
+      for (int head = 0; head < heads.n; ++head) {
+        float* x = base + at_hand(heads, head, row);
+        compute.kernels.rope_halves(x, x, cos, sin, head_dim / 2);
+      }
+  });
+}
+
+// x += scale * (w in + bias), the scale where there is one: the product that ends a branch, and what follows it.
+Product VisionEncoder::into_stream(const AffineView& w, const float* scale) const noexcept {
+  return {w.weight, w.bias, scale != nullptr ? branch_ : x_, scale == nullptr};
+}
+void VisionEncoder::add_branch(const Compute& compute, const float* scale) noexcept {
+  if (scale == nullptr) return;
+  each_row(compute, n_rows_, [&](int row) {
+    float* x = row_at(x_, row);
+    const float* add = row_at(branch_, row);
+    for (int i = 0; i < config_->dim; ++i) x[i] += scale[i] * add[i];
+  });
+}
+
+// Some of the numbers between the two products at a time: what they add to the stream, then the next.
+void VisionEncoder::feed_forward(const Compute& compute, const VisionLayer& w) noexcept {
+  const VisionConfig& c = *config_;
+  for (int first = 0; first < c.n_ff; first += ff_at_once_) {
+    const int n = std::min(ff_at_once_, c.n_ff - first);
+    const auto row_of = [&](float* base, int row) { return base + static_cast<std::ptrdiff_t>(row) * n; };
+    const AffineView up = w.up.outputs(first, n);
+    if (c.gated) {
+      const AffineView gate = w.gate.outputs(first, n);
+      linear(compute, h_, n_rows_, {{gate.weight, gate.bias, room_}, {up.weight, up.bias, gated_}});
+      each_row(compute, n_rows_,
+               [&](int row) { compute.kernels.silu_mul(row_of(room_, row), row_of(gated_, row), n); });
+    } else {
+      linear(compute, h_, n_rows_, {{up.weight, up.bias, room_}});
+      each_row(compute, n_rows_,
+               [&](int row) { activate(compute.kernels, c.activation, row_of(room_, row), n); });
+    }
+    Product down = into_stream(w.down, w.ls2);
+    down.w = down.w.inputs(first, n);
+    if (first > 0) {
+      down.bias = nullptr;
+      down.accumulate = true;
+    }
+    linear(compute, room_, n_rows_, {down});
+  }
+  add_branch(compute, w.ls2);
+}
+
+void VisionEncoder::begin(const Compute& compute, PatchGrid grid) noexcept {
   const VisionConfig& c = *config_;
   const Kernels& k = compute.kernels;
-  const int n = c.n_patches();
-  const auto row_of = [&](float* base, int row) { return base + static_cast<std::ptrdiff_t>(row) * c.dim; };
-  const auto norm = [&](const NormView& w) {
-    each_row(compute, n, [&](int row) {
-      k.layer_norm(row_of(h_, row), row_of(x_, row), w.weight, w.bias, c.dim, c.eps);
-    });
-  };
-
+  const int first = places_.first_row();
+  SHRIKE_CHECK(grid.n() > 0 && grid.n() + first <= n_rows_max_, grid.n(), n_rows_max_);
+  places_.set(grid);
+  n_rows_ = grid.n() + first;
   unfold();
-  for (int row = 0; row < n; ++row) matrix_row(k, weights_->position, row, row_of(x_, row));
-  linear(compute, room_, n, {{weights_->patch.weight, weights_->patch.bias, x_, true}});
-  for (const VisionLayer& layer : weights_->layers) {
-    norm(layer.ln1);
-    linear(compute, h_, n,
-           {{layer.q.weight, layer.q.bias, q_},
-            {layer.k.weight, layer.k.bias, k_},
-            {layer.v.weight, layer.v.bias, v_}});
-    attend(compute, layer.q.weight.type == DType::f32);
-    linear(compute, h_, n, {{layer.o.weight, layer.o.bias, x_, true}});
-    norm(layer.ln2);
-    linear(compute, h_, n, {{layer.up.weight, layer.up.bias, room_}});
-    each_row(compute, n, [&](int row) {
-      activate(k, c.activation, room_ + static_cast<std::ptrdiff_t>(row) * c.n_ff, c.n_ff);
-    });
-    linear(compute, room_, n, {{layer.down.weight, layer.down.bias, x_, true}});
+  for (int index = 0; index < grid.n() && c.places != PlaceTable::none; ++index)
+    places_.table_row(k, places_.patch_at(index), row_at(x_, first + index));
+  float* x = row_at(x_, first);
+  linear(compute, room_, grid.n(),
+         {{weights_->patch.weight, weights_->patch.bias, x, c.places != PlaceTable::none}});
+  if (c.two_frames) linear(compute, room_, grid.n(), {{weights_->second_frame, nullptr, x, true}});
+  if (c.class_token) {
+    matrix_row(k, weights_->position, 0, x_);
+    k.add(x_, weights_->class_token, c.dim);
   }
-  norm(weights_->post_ln);
-  return h_;
+  if (c.pre_norm) norm(compute, weights_->pre_ln, x_);
+  rows_ = x_;
+}
+
+void VisionEncoder::layer(const Compute& compute, int index) noexcept {
+  const VisionConfig& c = *config_;
+  const VisionLayer& w = weights_->layers[static_cast<std::size_t>(index)];
+  norm(compute, w.ln1, h_);
+  for (int first = 0; first < c.n_heads; first += heads_at_once_) {
+    const Heads heads{first, std::min(heads_at_once_, c.n_heads - first)};
+    const auto of = [&](const AffineView& all) {
+      return all.outputs(heads.first * c.head_dim(), heads.n * c.head_dim());
+    };
+    const AffineView q = of(w.q), k = of(w.k), v = of(w.v);
+    linear(compute, h_, n_rows_, {{q.weight, q.bias, q_}, {k.weight, k.bias, k_}, {v.weight, v.bias, v_}});
+    if (c.rotary) turn(compute, heads);
+    if (c.sees_windows(index))
+      attend_windows(compute, heads);
+    else
+      attend(compute, heads, w.q.weight.type == DType::f32);
+  }
+  linear(compute, mixed_, n_rows_, {into_stream(w.o, w.ls1)});
+  add_branch(compute, w.ls1);
+  norm(compute, w.ln2, h_);
+  feed_forward(compute, w);
+}
+
+void VisionEncoder::finish(const Compute& compute) noexcept {
+  if (!config_->post_norm) return;
+  norm(compute, weights_->post_ln, h_);
+  rows_ = h_;
 }
 
 }  // namespace shrike

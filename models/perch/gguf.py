@@ -41,6 +41,8 @@ def _value(value):
         return struct.pack("<I", _STRING) + _string(value)
     if isinstance(value, list) and isinstance(value[0], str):
         return struct.pack("<IIQ", _ARRAY, _STRING, len(value)) + b"".join(map(_string, value))
+    if isinstance(value, list) and isinstance(value[0], bool):
+        return struct.pack("<IIQ", _ARRAY, _BOOL, len(value)) + struct.pack(f"<{len(value)}?", *value)
     if isinstance(value, list) and isinstance(value[0], int):
         return struct.pack("<IIQ", _ARRAY, _I32, len(value)) + struct.pack(f"<{len(value)}i", *value)
     if isinstance(value, list):

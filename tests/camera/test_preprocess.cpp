@@ -280,6 +280,70 @@ TEST_P(PreprocessTest, tiles_are_pieces_of_the_picture_stretched_as_a_whole) {
     }
 }
 
+// A picture of its own size in strips of a tile's width is what its tiles are, put together.
+TEST_P(PreprocessTest, a_picture_of_its_own_size_is_its_tiles_put_together) {
+  constexpr int kSide = 8, kRows = 2, kColumns = 5, kWidth = kColumns * kSide, kHeight = kRows * kSide;
+  const TileGrid own{0, 0, kWidth, kHeight}, cut{kRows, kColumns};
+  for (const auto& [width, height] : {std::pair(50, 37), std::pair(9, 70), std::pair(80, 3)})
+    for (const Filter filter : kFilters) {
+      const Picture picture(width, height);
+      Bench tiles(k, 80, 80, kSide, filter, kColumns);
+      const Preprocessor::Whole whole{kSide, kWidth};
+      const Memory memory(Preprocessor::bytes_needed(80, 80, kSide, filter, 1, whole));
+      Preprocessor preprocess(k, memory.data.get(), 80, 80, kSide, filter, 1, whole);
+      std::vector<float> planes(std::size_t{3} * kWidth * kHeight, -1.0f);
+      ImageInput out = tiles.out;
+      out.planes = planes.data();
+      ASSERT_TRUE(preprocess(picture.frame(), out, own));
+      for (int tile = 0; tile < kRows * kColumns; ++tile) {
+        ASSERT_TRUE(tiles.preprocess(picture.frame(), tiles.out, cut, tile));
+        const int left = tile % kColumns * kSide, top = tile / kColumns * kSide;
+        for (int c = 0; c < 3; ++c)
+          for (int y = 0; y < kSide; ++y)
+            for (int x = 0; x < kSide; ++x)
+              ASSERT_EQ(planes[static_cast<std::size_t>((c * kHeight + top + y) * kWidth + left + x)],
+                        tiles.planes[static_cast<std::size_t>((c * kSide + y) * kSide + x)])
+                  << width << " x " << height << " tile " << tile;
+      }
+    }
+}
+
+// In a letterbox the picture is what it would be alone at that size, in the middle of a margin.
+TEST_P(PreprocessTest, a_letterbox_keeps_the_pictures_ratio) {
+  constexpr int kSide = 16;
+  struct Case {
+    int width, height, inner_width, inner_height;
+  };
+  for (const Case& c : {Case{40, 20, 16, 8}, Case{20, 40, 8, 16}, Case{30, 30, 16, 16}, Case{80, 1, 16, 1},
+                        Case{3, 2, 16, 11}}) {
+    const Picture picture(c.width, c.height);
+    const Preprocessor::Whole whole{1, kSide};
+    const Memory memory(Preprocessor::bytes_needed(80, 80, kSide, Filter::bicubic, 1, whole));
+    Preprocessor preprocess(k, memory.data.get(), 80, 80, kSide, Filter::bicubic, 1, whole);
+    std::vector<float> planes(std::size_t{3} * kSide * kSide, -1.0f);
+    std::vector<float> alone(static_cast<std::size_t>(3 * c.inner_width * c.inner_height));
+    ImageInput out{.planes = planes.data(), .side = kSide, .scale = {1, 1, 1}, .margin = {122, 116, 104}};
+    out.letterbox = true;
+    ASSERT_TRUE(preprocess(picture.frame(), out));
+    out.letterbox = false;
+    out.planes = alone.data();
+    ASSERT_TRUE(preprocess(picture.frame(), out, {0, 0, c.inner_width, c.inner_height}));
+    const int left = (kSide - c.inner_width) / 2, top = (kSide - c.inner_height) / 2;
+    for (int channel = 0; channel < 3; ++channel)
+      for (int y = 0; y < kSide; ++y)
+        for (int x = 0; x < kSide; ++x) {
+          const int from_left = x - left, from_top = y - top;
+          const bool inside =
+              from_left >= 0 && from_left < c.inner_width && from_top >= 0 && from_top < c.inner_height;
+          const float want = inside ? alone[static_cast<std::size_t>(
+                                          (channel * c.inner_height + from_top) * c.inner_width + from_left)]
+                                    : static_cast<float>(out.margin[channel]);
+          ASSERT_EQ(planes[static_cast<std::size_t>((channel * kSide + y) * kSide + x)], want)
+              << c.width << " x " << c.height << " at " << x << ", " << y;
+        }
+  }
+}
+
 TEST(PreprocessPlanTest, memory_is_a_window_not_a_picture) {
   const std::size_t full_hd = Preprocessor::bytes_needed(1920, 1080, 512, Filter::bicubic);
   EXPECT_LT(full_hd, 256u << 10);

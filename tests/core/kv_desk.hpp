@@ -22,7 +22,7 @@ struct Turns {
   explicit Turns(int n_rope, int n_positions = 4096) {
     const auto lay_out = [&](Arena& arena) {
       arena.take<float>("rope", 1);  // an arena holds something
-      table.lay_out(arena, n_positions, n_rope, 10000.0f, best_kernels().rope_neighbours);
+      table.lay_out(arena, n_positions, {n_rope, 10000.0f}, best_kernels().rope_neighbours);
     };
     lay_out(measure_);
     arena_ = Arena::reserve(measure_, {}).value();

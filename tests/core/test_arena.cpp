@@ -46,6 +46,35 @@ TEST(Arena, memory_is_aligned_zeroed_and_its_own) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(two.a[i], 0.0f);
 }
 
+TEST(Arena, stages_lie_over_each_other_and_on_nothing_else) {
+  struct Stages {
+    std::byte *always = nullptr, *a = nullptr, *b = nullptr, *c = nullptr;
+    void lay_out(Arena& arena) {
+      a = arena.take_bytes("a", 100);
+      always = arena.take_bytes("always", 64);
+      b = arena.take_bytes("b", 64);
+      c = arena.take_bytes("c", 192);
+    }
+  } stages;
+  Arena measure;
+  measure.set_stage("a", 1);
+  measure.set_stage("b", 1);
+  measure.set_stage("c", 2);
+  stages.lay_out(measure);
+  EXPECT_EQ(measure.bytes(), 64u + 192u) << "a and b are as large as c, the first of equals counts";
+  for (const Arena::Section& section : measure.sections())
+    EXPECT_EQ(measure.counts(section), section.name != "c") << section.name;
+  Arena arena = Arena::reserve(measure, {}).value();
+  stages.lay_out(arena);
+  arena.seal();
+  EXPECT_EQ(arena.bytes(), measure.bytes());
+  EXPECT_EQ(stages.a, stages.always + 64);
+  EXPECT_EQ(stages.b, stages.a + 128);
+  EXPECT_EQ(stages.c, stages.a);
+  for (const Arena::Section& section : arena.sections())
+    EXPECT_EQ(section.used, section.size) << section.name;
+}
+
 TEST(ArenaDeathTest, taking_more_than_measured_stops) {
   Arena measure;
   measure.take<float>("first", 16);

@@ -44,11 +44,11 @@ TEST(TextConfig, says_what_the_file_says) {
   EXPECT_EQ(c.n_kv_heads, 2);
   EXPECT_EQ(c.group(), 2);
   EXPECT_EQ(c.head_dim, 8);
-  EXPECT_EQ(c.n_rope, 6);
+  EXPECT_EQ(c.rotation.n_rope, 6);
   EXPECT_EQ(c.n_ff, 64);
   EXPECT_EQ(c.n_ctx, 256);
   EXPECT_EQ(c.rms_eps, 1e-5f);
-  EXPECT_EQ(c.rope_base, 5000.0f);
+  EXPECT_EQ(c.rotation.base, 5000.0f);
   EXPECT_EQ(c.prompt_intro, "Look.");
   EXPECT_EQ(c.video_fps, 2.5f);
 }
@@ -60,8 +60,8 @@ TEST(TextConfig, has_defaults_for_what_a_file_may_leave_out) {
   const gguf::File file = gguf::File::parse(bytes, "file").value();
   const TextConfig c = read_text_config(file).value();
   EXPECT_EQ(c.n_kv_heads, c.n_heads);
-  EXPECT_EQ(c.n_rope, c.head_dim);
-  EXPECT_EQ(c.rope_base, 10000.0f);
+  EXPECT_EQ(c.rotation.n_rope, c.head_dim);
+  EXPECT_EQ(c.rotation.base, 10000.0f);
   EXPECT_EQ(c.prompt_intro, "");
   EXPECT_EQ(c.video_fps, 1.0f);
 }
@@ -192,9 +192,9 @@ const Change kTextChanges[] = {
     {"architecture_number", [](GgufWriter& w) { w.set("general.architecture", 1u); },
      "malformed | must be a string | file: general.architecture"},
     {"another_architecture", [](GgufWriter& w) { w.set("general.architecture", "mamba"); },
-     "unsupported | not a text model of architecture llama | file: mamba"},
+     "unsupported | is no text model of an architecture that is known here | file: mamba"},
     {"a_vision_file", [](GgufWriter& w) { w = test::tiny_vision(); },
-     "unsupported | not a text model of architecture llama | file: clip"},
+     "unsupported | is no text model of an architecture that is known here | file: clip"},
     {"kv_heads_that_do_not_divide", [](GgufWriter& w) { w.set("llama.attention.head_count_kv", 3u); },
      "malformed | does not divide the number of heads | file: llama.attention.head_count_kv | got 3, allowed "
      "4"},
@@ -220,7 +220,13 @@ const Change kTextChanges[] = {
     {"rope_odd_by_default",
      [](GgufWriter& w) { w.set("llama.attention.key_length", 7u).set("llama.attention.value_length", 7u); },
      "malformed | must be even | file: llama.rope.dimension_count | got 7, allowed 7"},
-    {"rope_scaled", [](GgufWriter& w) { w.set("llama.rope.scaling.type", "linear"); },
+    {"rope_scaled_by_a_factor",
+     [](GgufWriter& w) { w.set("llama.rope.scaling.type", "linear").set("llama.rope.scaling.factor", 8.0f); },
+     "accepted"},
+    {"rope_scaled_by_nothing",
+     [](GgufWriter& w) { w.set("llama.rope.scaling.type", "linear").set("llama.rope.scaling.factor", 0.0f); },
+     "malformed | must be positive | file: llama.rope.scaling.factor"},
+    {"rope_scaled", [](GgufWriter& w) { w.set("llama.rope.scaling.type", "yarn"); },
      "unsupported | rotary scaling is not known here | file: llama.rope.scaling.type"},
     {"rope_not_scaled", [](GgufWriter& w) { w.set("llama.rope.scaling.type", "none"); }, "accepted"},
     {"no_tokens", [](GgufWriter& w) { w.remove("tokenizer.ggml.tokens"); },
@@ -293,16 +299,16 @@ const Change kVisionChanges[] = {
     {"vision_that_is_no_bool", [](GgufWriter& w) { w.set("clip.has_vision_encoder", 1u); },
      "malformed | must be a bool | file: clip.has_vision_encoder"},
     {"vision_unsaid", [](GgufWriter& w) { w.remove("clip.has_vision_encoder"); }, "accepted"},
-    {"another_projector", [](GgufWriter& w) { w.set("clip.projector_type", "mlp"); },
-     "unsupported | projector is not idefics3 (SmolVLM) | file: mlp"},
+    {"another_projector", [](GgufWriter& w) { w.set("clip.projector_type", "resampler"); },
+     "unsupported | is no projector that is known here | file: resampler"},
     {"no_projector", [](GgufWriter& w) { w.remove("clip.projector_type"); },
      "missing | key is missing | file: clip.vision.projector_type"},
     {"projector_of_newer_files",
      [](GgufWriter& w) { w.remove("clip.projector_type").set("clip.vision.projector_type", "idefics3"); },
      "accepted"},
     {"another_projector_of_newer_files",
-     [](GgufWriter& w) { w.remove("clip.projector_type").set("clip.vision.projector_type", "gemma3"); },
-     "unsupported | projector is not idefics3 (SmolVLM) | file: gemma3"},
+     [](GgufWriter& w) { w.remove("clip.projector_type").set("clip.vision.projector_type", "pixtral"); },
+     "unsupported | is no projector that is known here | file: pixtral"},
     {"patches_that_do_not_divide", [](GgufWriter& w) { w.set("clip.vision.patch_size", 5u); },
      "malformed | does not divide the image | file: clip.vision.patch_size | got 5, allowed 32"},
     {"too_many_patches",

@@ -13,6 +13,7 @@ namespace {
 using test::BuiltTokenizer;
 
 constexpr int kImageTokens = 16;
+const TileLimits kTiles{.side = 4, .cell = 1}, kOneToken{.side = 1, .cell = 1};
 
 struct Words {
   explicit Words(const test::Vocabulary& vocabulary = test::small_vocabulary())
@@ -23,7 +24,7 @@ struct Words {
   }
   Result<Prompt> make(const TextConfig& config, std::string_view format = "shrike", bool pictures = false) {
     return Prompt::make(tokenizer.file, tokenizer.tokenizer, config,
-                        {kImageTokens, chat_format(format).value(), pictures}, scratch);
+                        {kTiles, false, chat_format(format).value(), pictures}, scratch);
   }
   // What the first n tokens of `out` say; a mark by its text, a row of the picture as a star.
   std::string said(int n) const {
@@ -182,9 +183,9 @@ TEST(ChatFormat, begins_with_bos_where_the_tokenizer_adds_one) {
   const BuiltTokenizer built(file);
   std::vector<TokenId> scratch(64);
   std::vector<PromptToken> out(64);
-  const Prompt prompt =
-      Prompt::make(built.file, built.tokenizer, {}, {1, chat_format("chatml").value(), true}, scratch)
-          .value();
+  const Prompt prompt = Prompt::make(built.file, built.tokenizer, {},
+                                     {kOneToken, false, chat_format("chatml").value(), true}, scratch)
+                            .value();
   ASSERT_GT(prompt.opening(out), 1);
   EXPECT_EQ(out[0].token, bos);
   EXPECT_EQ(out[1].token, built.tokenizer.find("<|im_start|>"));
@@ -351,9 +352,9 @@ TEST(Prompt, every_mark_is_needed) {
     for (std::string& token : v.tokens)
       if (token == mark) token += "?";
     const BuiltTokenizer built(v);
-    EXPECT_EQ(
-        test::verdict(Prompt::make(built.file, built.tokenizer, {}, {1, chat_format("shrike").value()}, {})),
-        std::string("unsupported | the vocabulary lacks a mark of the chat format | file: ") + mark);
+    EXPECT_EQ(test::verdict(Prompt::make(built.file, built.tokenizer, {},
+                                         {kOneToken, false, chat_format("shrike").value()}, {})),
+              std::string("unsupported | the vocabulary lacks a mark of the chat format | file: ") + mark);
   }
 }
 

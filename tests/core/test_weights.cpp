@@ -88,9 +88,9 @@ TEST(Weights, text_views_lie_on_their_tensors) {
   expect_matrix(w.token_embd, "token_embd.weight", 266, S::dim);
   expect_vector(w.output_norm, "output_norm.weight");
   expect_vector(l.attn_norm, "blk.1.attn_norm.weight");
-  expect_matrix(l.q, "blk.1.attn_q.weight", S::n_heads * S::head_dim, S::dim);
-  expect_matrix(l.k, "blk.1.attn_k.weight", S::n_kv_heads * S::head_dim, S::dim);
-  expect_matrix(l.v, "blk.1.attn_v.weight", S::n_kv_heads * S::head_dim, S::dim);
+  expect_matrix(l.q.weight, "blk.1.attn_q.weight", S::n_heads * S::head_dim, S::dim);
+  expect_matrix(l.k.weight, "blk.1.attn_k.weight", S::n_kv_heads * S::head_dim, S::dim);
+  expect_matrix(l.v.weight, "blk.1.attn_v.weight", S::n_kv_heads * S::head_dim, S::dim);
   expect_matrix(l.o, "blk.1.attn_output.weight", S::dim, S::n_heads * S::head_dim);
   expect_vector(l.ffn_norm, "blk.1.ffn_norm.weight");
   expect_matrix(l.gate, "blk.1.ffn_gate.weight", S::n_ff, S::dim);
@@ -120,8 +120,8 @@ TEST(Weights, vision_views_lie_on_their_tensors) {
   EXPECT_EQ(w.patch.weight.n_cols, 192) << "a kernel [8, 8, 3, 32] is a matrix of 32 rows";
   EXPECT_EQ(w.patch.weight.data, file.tensor("v.patch_embd.weight")->data);
   EXPECT_EQ(w.position.n_rows, 16);
-  EXPECT_EQ(w.projector.n_rows, 32);
-  EXPECT_EQ(w.projector.n_cols, 128);
+  EXPECT_EQ(w.projector.first.weight.n_rows, 32);
+  EXPECT_EQ(w.projector.first.weight.n_cols, 128);
   ASSERT_EQ(w.layers.size(), 1u);
   EXPECT_EQ(w.layers[0].up.weight.data, file.tensor("v.blk.0.ffn_up.weight")->data);
   EXPECT_EQ(w.layers[0].down.weight.data, file.tensor("v.blk.0.ffn_down.weight")->data);

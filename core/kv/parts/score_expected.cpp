@@ -28,6 +28,12 @@ struct MeanTurn {
   }
 };
 
+// Where the next token will stand, seen from a slot: back in time, and back from its row and column.
+Place distance_of(const Candidates& slots, int j) noexcept {
+  const Place place = place_of(slots.token(j), slots.positions[static_cast<std::size_t>(j)]);
+  return {slots.next_position - place.t, -place.row, -place.column};
+}
+
 // z_j = k_j mu / sqrt(d) + k_j Sigma k_j / (2 d), k_j turned back by its mean distance from the queries to
 // come; mu and the diagonal of Sigma are those of the queries so far, before they are turned.
 void expected_logits(const Candidates& slots, int head, const MeanTurn& turn, float* z) noexcept {
@@ -38,7 +44,7 @@ void expected_logits(const Candidates& slots, int head, const MeanTurn& turn, fl
   float key[limits::kHeadDimMax];
   for (int j = 0; j < slots.n(); ++j) {
     std::copy_n(slots.key(j), dim, key);
-    slots.rope->turn_back(key, slots.next_position - slots.positions[static_cast<std::size_t>(j)]);
+    slots.rope->turn_back(key, distance_of(slots, j));
     slots.rope->multiply(key, turn.cos, turn.sin);
     float linear = 0, square = 0;
     for (int i = 0; i < dim; ++i) {
