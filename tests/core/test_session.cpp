@@ -388,6 +388,7 @@ TEST(Session, a_kept_answer_that_was_stopped_is_remembered_as_far_as_it_was_give
 
 TEST(Session, held_frames_tell_times_and_gaps) {
   SessionOptions options = tiny_options();
+  options.kv_policy = "recent";
   options.kv_budget_bytes = small_budget();
   const auto session = open(options);
   ASSERT_NE(session, nullptr);
