@@ -17,7 +17,8 @@ struct PatchGrid {
 // Where the patches of a grid lie: in which order their rows stand, what is added to them for their place, and
 // what queries and keys are turned by.
 //
-// Memory   section "places", kept from tile to tile: an order and windows of the largest grid, angles, weights of a table's rows
+// Memory   section "places", kept from tile to tile: an order and windows of the largest grid, angles, weights of a
+//          table's rows
 // Source   places resized: SigLIP 2 arXiv 2502.14786 (antialiased), Qwen3-VL arXiv 2511.21631 (aligned corners);
 //          turned by two positions: Qwen2-VL arXiv 2409.12191
 class PatchPlaces {
