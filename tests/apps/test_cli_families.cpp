@@ -33,9 +33,9 @@ TEST_F(FamilyVerbs, plan_and_ask_about_a_picture_and_a_stream) {
     SCOPED_TRACE(family);
     const Finished plan = run_shrike(pair(family, {"plan", "--json"}));
     EXPECT_EQ(plan.code, 0) << plan.err;
-    const Finished picture =
-        run_shrike(pair(family, {"ask", "--json", "-n", "4", "-i", file("square.ppm", picture_bytes(0)), "-i",
-                                 file("wide.ppm", wide), "What is it?"}));
+    const Finished picture = run_shrike(
+        pair(family, {"ask", "--json", "-n", "4", "-i", file("square.ppm", picture_of_thing(0).bytes), "-i",
+                      file("wide.ppm", wide), "What is it?"}));
     EXPECT_EQ(picture.code, 0) << picture.err;
     ASSERT_EQ(json_lines(picture.out).size(), 1u);
     EXPECT_EQ(json_lines(picture.out)[0]["frames"], 2);
@@ -46,7 +46,7 @@ TEST_F(FamilyVerbs, plan_and_ask_about_a_picture_and_a_stream) {
 }
 
 TEST_F(FamilyVerbs, trace_takes_its_own_tokens_and_no_words_within_a_picture) {
-  const std::string picture = file("picture.ppm", picture_bytes(0));
+  const std::string picture = file("picture.ppm", picture_of_thing(0).bytes);
   for (const std::string family : {"qwen2vl", "llava"}) {
     SCOPED_TRACE(family);
     const std::string words = path(family + "-words"), ids = path(family + "-ids");
