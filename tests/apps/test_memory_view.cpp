@@ -59,6 +59,7 @@ TEST(MemoryViewTest, json_has_the_tokens_of_each_frame_by_layer_and_head) {
 
 TEST(MemoryViewTest, counts_what_a_session_holds) {
   SessionOptions options = tiny_options();
+  options.kv_policy = "recent";
   options.kv_budget_bytes = Session::plan(options).value().kv_budget_min_bytes * 2;
   const auto session = Session::open(options).value();
   EXPECT_EQ(look_into(*session).frames.size(), 0u);
