@@ -53,7 +53,7 @@ TEST_F(RealPlan, a_stream_with_16_mib_of_keys_and_values_takes_46_mib) {
   options.model_path = kText;
   options.mmproj_path = kVision;
   options.kv_budget_bytes = 16 * kMiB;
-  for (const char* policy : {"recent", "meda"}) {
+  for (const char* policy : {"recent", "novel", "meda"}) {
     options.kv_policy = policy;
     expect_at_most(options, 46 * kMiB);
   }
