@@ -2,6 +2,9 @@
 #include "core/plan.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "core/runtime.hpp"
 #include "tests/support/real_shapes.hpp"
@@ -34,8 +37,10 @@ class RealPlan : public ::testing::Test {
     }
   }
 
-  static inline const std::string kText = ::testing::TempDir() + "shrike_real_plan.gguf";
-  static inline const std::string kVision = ::testing::TempDir() + "mmproj-shrike_real_plan.gguf";
+  static inline const std::string kText =
+      ::testing::TempDir() + std::to_string(::getpid()) + "_real_plan.gguf";
+  static inline const std::string kVision =
+      ::testing::TempDir() + std::to_string(::getpid()) + "_real_mmproj.gguf";
 };
 
 TEST_F(RealPlan, text_with_2048_tokens_kept_whole_takes_60_mib) {
