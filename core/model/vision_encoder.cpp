@@ -143,7 +143,8 @@ void VisionEncoder::attend_floats(const Kernels& kernels, Heads heads, int head,
                                   int keys_begin, int keys_end, int thread) noexcept {
   const int n = keys_end - keys_begin, head_dim = config_->head_dim(), stride = heads.n * head_dim;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-  float* scores = scores_ + static_cast<std::ptrdiff_t>(thread) * kPanelRows * n;
+  // As far apart as for all keys: windows differ in size, and threads are in different ones.
+  float* scores = scores_ + static_cast<std::ptrdiff_t>(thread) * kPanelRows * n_rows_;
   kernels.attn_scores_f32(scores, n, q_ + at_hand(heads, head, first), stride, rows,
                           k_ + at_hand(heads, head, keys_begin), stride, n, head_dim, scale);
   for (int row = 0; row < rows; ++row) {
