@@ -151,7 +151,7 @@ TEST_P(Perch, gives_the_logits_of_the_reference) {
 
 // 995 of 1,000 is asked of f32, which is not shipped; f16 reaches it as well.
 TEST_P(Perch, gives_the_answers_of_the_reference) {
-  const bool whole = GetParam() == runnable_isas().front() && !test::kEmulated;
+  const bool whole = GetParam() == runnable_isas().front() && !test::kSlow;
   for (const char* type : {"f16", "q8_0"}) {
     const Score score = ask_all(options(type), whole ? 1000 : 2);
     std::printf("%s: %d of %d as the reference; %d right, the reference %d\n", type, score.as_reference,

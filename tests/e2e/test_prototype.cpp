@@ -61,7 +61,7 @@ Score ask_all(const SessionOptions& options) {
 }
 
 TEST(Prototype, gives_99_of_100_answers_of_its_training_code) {
-  if (test::kEmulated) GTEST_SKIP() << "264 questions in three types take too long in an emulator";
+  if (test::kSlow) GTEST_SKIP() << "264 questions in three types take too long here";
   if (!std::filesystem::exists(kData + "weights.npz")) GTEST_SKIP() << "no reference data beside the tree";
   const std::string pair = std::string(SHRIKE_BINARY_DIR) + "/prototype";
   for (const char* type : {"f32", "f16", "q8_0"}) {
