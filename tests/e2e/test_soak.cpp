@@ -17,7 +17,7 @@
 namespace shrike {
 namespace {
 
-constexpr std::int64_t kTokens = test::kSlow ? SHRIKE_SOAK_TOKENS / 20 : SHRIKE_SOAK_TOKENS;
+constexpr std::int64_t kTokens = test::kSlow ? SHRIKE_SOAK_TOKENS / 4 : SHRIKE_SOAK_TOKENS;
 
 std::int64_t thread_ns() {
   timespec t{};
