@@ -17,7 +17,6 @@ namespace {
 
 using test::perch_options;
 
-// On slow machines the same is shown on a shorter stream.
 constexpr int kFrames = 2000;
 constexpr int kContexts = 20;
 
