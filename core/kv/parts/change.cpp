@@ -18,11 +18,6 @@ float inverse_length(const float* x, int n) noexcept {
   return square > 0 ? 1.0f / std::sqrt(square) : 0.0f;
 }
 
-// Where in a frame: row and column of an image token; all text is at one place.
-int place(const TokenFacts& token) noexcept {
-  return token.modality == Modality::text ? -1 : token.i << 8 | token.j;
-}
-
 // Slots of the recent frames, ordered by place. Their numbers are below 2^24: a float holds them exactly.
 struct Recent {
   const Candidates& slots;
@@ -30,7 +25,7 @@ struct Recent {
   std::span<const float> inverse;
 
   std::span<const float> at(int wanted) const noexcept {
-    const auto place_of = [&](float j) { return place(slots.token(static_cast<int>(j))); };
+    const auto place_of = [&](float j) { return place_in_frame(slots.token(static_cast<int>(j))); };
     const auto begin =
         std::partition_point(by_place.begin(), by_place.end(), [&](float j) { return place_of(j) < wanted; });
     const auto end =
@@ -41,7 +36,7 @@ struct Recent {
 
 float change(const Recent& recent, int j) noexcept {
   const Candidates& slots = recent.slots;
-  const std::span<const float> same = recent.at(place(slots.token(j)));
+  const std::span<const float> same = recent.at(place_in_frame(slots.token(j)));
   if (same.empty()) return 0;
   const float inverse = inverse_length(slots.key(j), slots.head_dim);
   float sum = 0, largest = -1;
@@ -92,7 +87,8 @@ void changes(const Candidates& slots, std::int32_t recent_frame, std::span<float
   }
   const std::span<float> recents = work.first(n_recent);
   std::sort(recents.begin(), recents.end(), [&](float a, float b) {
-    const int x = place(slots.token(static_cast<int>(a))), y = place(slots.token(static_cast<int>(b)));
+    const int x = place_in_frame(slots.token(static_cast<int>(a))),
+              y = place_in_frame(slots.token(static_cast<int>(b)));
     return x != y ? x < y : a < b;
   });
   const Recent recent{slots, recents, change_of};

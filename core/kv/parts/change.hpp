@@ -8,6 +8,11 @@
 // What a camera that looks at one scene sees again and again, and what it does not.
 namespace shrike::kv::parts {
 
+// Row and column of an image token, in the order in which a frame's tokens come; all text is at one place, -1.
+constexpr int place_in_frame(const TokenFacts& token) noexcept {
+  return token.modality == Modality::text ? -1 : token.i << 8 | token.j;
+}
+
 // The oldest of the newest frames, as many of those present as `recent` says: a number, or that part of them
 // in percent, and never none. kNoFrame: there are no frames.
 [[nodiscard]] std::int32_t first_recent_frame(const Candidates& slots, const Amount& recent) noexcept;

@@ -2,29 +2,27 @@
 #include <cmath>
 
 #include "core/kv/catalogue.hpp"
+#include "core/kv/parts/change.hpp"
+#include "core/kv/parts/product.hpp"
 
 namespace shrike::kv::parts {
 namespace {
 
-constexpr float kNew = 2;        // no cosine is farther: nothing to compare with
-constexpr float kSpoken = 1;     // words between frames
-constexpr float kNewest = 1e6f;  // the newest frame stays
+constexpr float kNew = 2;         // no cosine is farther: nothing to compare with
+constexpr float kSpoken = 1;      // words between frames
+constexpr float kUnseen = 1e-5f;  // attention that what nobody looked at is taken to have had
+constexpr float kNewest = 1e6f;   // the newest frame stays
 
 struct Run {
   int begin = 0, end = 0;
 };
 
-int place(const TokenFacts& token) noexcept { return token.i << 8 | token.j; }
-
 float distance(const Candidates& slots, int a, int b) noexcept {
-  const float *x = slots.key(a), *y = slots.key(b);
-  float xy = 0, xx = 0, yy = 0;
-  for (int c = 0; c < slots.head_dim; ++c) {
-    xy += x[c] * y[c];
-    xx += x[c] * x[c];
-    yy += y[c] * y[c];
-  }
-  return xx > 0 && yy > 0 ? 1 - xy / std::sqrt(xx * yy) : 1;
+  const auto times = [&](int i, int j) {
+    return product(*slots.kernels, slots.key(i), slots.key(j), slots.head_dim);
+  };
+  const float lengths = times(a, a) * times(b, b);
+  return lengths > 0 ? std::max(0.0f, 1 - times(a, b) / std::sqrt(lengths)) : 1;  // rounding goes below
 }
 
 // An image slot: how far its key is from the one at the same row and column of the frame held before. Image
@@ -35,10 +33,9 @@ void compare(const Candidates& slots, Run now, Run before, std::span<float> scor
     float& s = score[static_cast<std::size_t>(j)];
     s = -1;
     if (slots.token(j).modality == Modality::text) continue;
-    while (i < before.end &&
-           (slots.token(i).modality == Modality::text || place(slots.token(i)) < place(slots.token(j))))
-      ++i;
-    if (i < before.end && place(slots.token(i)) == place(slots.token(j))) s = distance(slots, j, i);
+    const int place = place_in_frame(slots.token(j));
+    while (i < before.end && place_in_frame(slots.token(i)) < place) ++i;  // text has the lowest
+    if (i < before.end && place_in_frame(slots.token(i)) == place) s = distance(slots, j, i);
     most = std::max(most, s);
   }
   for (int j = now.begin; j < now.end; ++j) {
@@ -64,9 +61,9 @@ void novel(const Candidates& slots, const Args& args, std::span<float> score) no
       compare(slots, now, before, score);
       before = now;
     }
-    for (int j = begin; j < now.end && args[0].value > 0; ++j)
-      score[static_cast<std::size_t>(j)] *=
-          seen[j] > 0 ? std::pow(mass[j] / seen[j] + 1e-5f, args[0].value) : 1.0f;
+    for (int j = begin; j < now.end; ++j)
+      if (seen[j] > 0)
+        score[static_cast<std::size_t>(j)] *= std::pow(mass[j] / seen[j] + kUnseen, args[0].value);
   }
   std::fill(score.begin() + before.begin, score.begin() + before.end, kNewest);
 }
