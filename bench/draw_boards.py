@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Boards side by side: a table to read, and a picture of bars.
 
+    mkdir -p bench/results/pi5
     shrike bench --json > bench/results/pi5/bench.json                      # on each board
     bench/draw_boards.py bench/results/*/bench.json --out boards.svg        # anywhere; needs nothing but Python
 
