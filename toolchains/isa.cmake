@@ -12,17 +12,19 @@ set(SHRIKE_FLAGS_avx512 ${SHRIKE_FLAGS_avx2} -mavx512f -mavx512cd -mavx512dq -ma
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # of its own header's registers that may be anything
 set(SHRIKE_FLAGS_neon "")
 set(SHRIKE_FLAGS_neon_dotprod -march=armv8.2-a+dotprod)
+set(SHRIKE_FLAGS_neon_i8mm -march=armv8.2-a+dotprod+i8mm)
 
 # The families that a set improves; the others are its parent's.
-set(SHRIKE_FAMILIES_avx2 norm act rope convert dot quants attention rows merge image peak panel)
+set(SHRIKE_FAMILIES_avx2 norm act rope convert dot quants attention rows turned merge image peak panel)
 set(SHRIKE_FAMILIES_avx512 peak panel)
-set(SHRIKE_FAMILIES_neon norm act rope convert dot quants attention rows merge image peak)
-set(SHRIKE_FAMILIES_neon_dotprod quants)
+set(SHRIKE_FAMILIES_neon norm act rope convert dot quants attention rows turned merge image peak panel)
+set(SHRIKE_FAMILIES_neon_dotprod quants panel)
+set(SHRIKE_FAMILIES_neon_i8mm panel)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(SHRIKE_VECTOR_ISAS avx2 avx512)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
-  set(SHRIKE_VECTOR_ISAS neon neon_dotprod)
+  set(SHRIKE_VECTOR_ISAS neon neon_dotprod neon_i8mm)
 else()
   set(SHRIKE_VECTOR_ISAS "")
 endif()

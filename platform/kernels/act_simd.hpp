@@ -35,13 +35,16 @@ Vec times_sigmoid(Vec x, Vec z) noexcept {
   return Set::divide(x, Vec(1.0f) + exp<Set>(-z));
 }
 
+template <class Set, class Vec = typename Set::Vec>
+Vec gelu_of(Vec x) noexcept {
+  const Vec two_root_two_over_pi(1.5957691216057308f), cubic(0.044715f);
+  return times_sigmoid<Set>(x, two_root_two_over_pi * (x + cubic * x * x * x));
+}
+
 template <class Set>
 void gelu(float* x, int n) noexcept {
   using Vec = typename Set::Vec;
-  const Vec two_root_two_over_pi(1.5957691216057308f), cubic(0.044715f);
-  for_each<Set>(x, x, n, [=](Vec v, Vec) {
-    return times_sigmoid<Set>(v, two_root_two_over_pi * (v + cubic * v * v * v));
-  });
+  for_each<Set>(x, x, n, [](Vec v, Vec) { return gelu_of<Set>(v); });
 }
 
 template <class Set>
@@ -57,6 +60,12 @@ void silu_mul(float* gate, const float* up, int n) noexcept {
 }
 
 template <class Set>
+void gelu_mul(float* gate, const float* up, int n) noexcept {
+  using Vec = typename Set::Vec;
+  for_each<Set>(gate, up, n, [](Vec g, Vec u) { return gelu_of<Set>(g) * u; });
+}
+
+template <class Set>
 void add(float* y, const float* x, int n) noexcept {
   using Vec = typename Set::Vec;
   for_each<Set>(y, x, n, [](Vec a, Vec b) { return a + b; });
@@ -67,6 +76,7 @@ void install_act(Kernels& k) noexcept {
   k.gelu = gelu<Set>;
   k.gelu_quick = gelu_quick<Set>;
   k.silu_mul = silu_mul<Set>;
+  k.gelu_mul = gelu_mul<Set>;
   k.add = add<Set>;
 }
 

@@ -17,6 +17,7 @@ constexpr Name kNames[] = {
     {Isa::avx512, "avx512"},
     {Isa::neon, "neon"},
     {Isa::neon_dotprod, "neon_dotprod"},
+    {Isa::neon_i8mm, "neon_i8mm"},
 };
 
 // Built in and executable, best first; asked once.
@@ -31,6 +32,9 @@ struct Runnable {
 #endif
 #if SHRIKE_HAVE_AVX2
     if (cpu.avx2) isas[n++] = Isa::avx2;
+#endif
+#if SHRIKE_HAVE_NEON_I8MM
+    if (cpu.neon_dotprod && cpu.neon_i8mm) isas[n++] = Isa::neon_i8mm;
 #endif
 #if SHRIKE_HAVE_NEON_DOTPROD
     if (cpu.neon_dotprod) isas[n++] = Isa::neon_dotprod;
@@ -81,6 +85,7 @@ Kernels kernels_for(Isa isa) noexcept {
   install_quants_scalar(k);
   install_attention_scalar(k);
   install_rows_scalar(k);
+  install_turned_scalar(k);
   install_merge_scalar(k);
   install_image_scalar(k);
   install_peak_scalar(k);
@@ -95,6 +100,7 @@ Kernels kernels_for(Isa isa) noexcept {
     install_quants_avx2(k);
     install_attention_avx2(k);
     install_rows_avx2(k);
+    install_turned_avx2(k);
     install_merge_avx2(k);
     install_image_avx2(k);
     install_peak_avx2(k);
@@ -108,7 +114,7 @@ Kernels kernels_for(Isa isa) noexcept {
   }
 #endif
 #if SHRIKE_HAVE_NEON
-  if (isa == Isa::neon || isa == Isa::neon_dotprod) {
+  if (isa == Isa::neon || isa == Isa::neon_dotprod || isa == Isa::neon_i8mm) {
     install_norm_neon(k);
     install_act_neon(k);
     install_rope_neon(k);
@@ -117,13 +123,21 @@ Kernels kernels_for(Isa isa) noexcept {
     install_quants_neon(k);
     install_attention_neon(k);
     install_rows_neon(k);
+    install_turned_neon(k);
     install_merge_neon(k);
     install_image_neon(k);
     install_peak_neon(k);
+    install_panel_neon(k);
   }
 #endif
 #if SHRIKE_HAVE_NEON_DOTPROD
-  if (isa == Isa::neon_dotprod) install_quants_neon_dotprod(k);
+  if (isa == Isa::neon_dotprod || isa == Isa::neon_i8mm) {
+    install_quants_neon_dotprod(k);
+    install_panel_neon_dotprod(k);
+  }
+#endif
+#if SHRIKE_HAVE_NEON_I8MM
+  if (isa == Isa::neon_i8mm) install_panel_neon_i8mm(k);
 #endif
   return k;
 }

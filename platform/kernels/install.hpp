@@ -13,6 +13,7 @@ void install_dot_scalar(Kernels& k) noexcept;
 void install_quants_scalar(Kernels& k) noexcept;
 void install_attention_scalar(Kernels& k) noexcept;
 void install_rows_scalar(Kernels& k) noexcept;
+void install_turned_scalar(Kernels& k) noexcept;
 void install_merge_scalar(Kernels& k) noexcept;
 void install_image_scalar(Kernels& k) noexcept;
 void install_peak_scalar(Kernels& k) noexcept;
@@ -26,6 +27,7 @@ void install_dot_avx2(Kernels& k) noexcept;
 void install_quants_avx2(Kernels& k) noexcept;
 void install_attention_avx2(Kernels& k) noexcept;
 void install_rows_avx2(Kernels& k) noexcept;
+void install_turned_avx2(Kernels& k) noexcept;
 void install_merge_avx2(Kernels& k) noexcept;
 void install_image_avx2(Kernels& k) noexcept;
 void install_peak_avx2(Kernels& k) noexcept;
@@ -42,10 +44,15 @@ void install_dot_neon(Kernels& k) noexcept;
 void install_quants_neon(Kernels& k) noexcept;
 void install_attention_neon(Kernels& k) noexcept;
 void install_rows_neon(Kernels& k) noexcept;
+void install_turned_neon(Kernels& k) noexcept;
 void install_merge_neon(Kernels& k) noexcept;
 void install_image_neon(Kernels& k) noexcept;
 void install_peak_neon(Kernels& k) noexcept;
+void install_panel_neon(Kernels& k) noexcept;
 
 void install_quants_neon_dotprod(Kernels& k) noexcept;
+void install_panel_neon_dotprod(Kernels& k) noexcept;
+
+void install_panel_neon_i8mm(Kernels& k) noexcept;
 
 }  // namespace shrike

@@ -10,8 +10,8 @@
 #include "platform/kernels/dtype.hpp"
 #include "platform/numeric.hpp"
 
-// The kernel table: one row and one contract per kernel. A set (`scalar`, `avx2`, `avx512`, `neon`) is its parent
-// with better rows (avx512 is a child of avx2), so a missing variant is slower, never wrong. The table is chosen
+// The kernel table: one row and one contract per kernel. A set is its parent with better rows (avx512 is a child of
+// avx2, neon_i8mm of neon_dotprod, that of neon), so a missing variant is slower, never wrong. The table is chosen
 // once, at start, and passed down.
 //
 // Common to all rows
@@ -23,7 +23,7 @@
 //             summed)
 namespace shrike {
 
-enum class Isa : std::uint8_t { scalar, avx2, avx512, neon, neon_dotprod };
+enum class Isa : std::uint8_t { scalar, avx2, avx512, neon, neon_dotprod, neon_i8mm };
 
 struct Group;  // 32 weights of any quantised type: groups.hpp
 
@@ -89,7 +89,8 @@ inline constexpr float kDirectionMin = 1e-35f, kDirectionMax = 1e38f;  // max|x|
 inline constexpr int kPanelKeys = 8;
 
 // Keys and values in few bits: a row of n numbers in groups of 32, the last one short, each with scales of its
-// own; what a group is: rows.hpp. n >= 0; rows need no alignment.
+// own; what a group is: rows.hpp. n >= 0; rows need no alignment. `rows_q3` is another kind of row, turned as a
+// whole (turned.hpp), and what it does otherwise is told there.
 struct RowKernels {
   // The same bits everywhere. Numbers that are not finite give some row.
   void (*encode)(std::byte* row, const float* x, int n) noexcept;
@@ -100,6 +101,9 @@ struct RowKernels {
   void (*mix)(float* out, int out_stride, const float* p, int p_stride, int n_q, const std::byte* v,
               std::size_t row_bytes, int n_keys, int head_dim) noexcept;
 };
+
+inline constexpr int kTurnedMax = 256;      // numbers of a row of rows_q3
+inline constexpr int kTurnedBlockMax = 64;  // numbers that are turned into each other
 
 // Products of many rows, in integers: weights become panels that lie as the multiplier wants them, once for all
 // rows; activations become integers once for all outputs.
@@ -171,6 +175,8 @@ struct Kernels {
   void (*gelu_quick)(float* x, int n) noexcept;  // x sigmoid(1.702 x)
   // gate[i] = silu(gate[i]) * up[i]
   void (*silu_mul)(float* gate, const float* up, int n) noexcept;
+  // gate[i] = gelu(gate[i]) * up[i]
+  void (*gelu_mul)(float* gate, const float* up, int n) noexcept;
   void (*add)(float* y, const float* x, int n) noexcept;  // y += x, exact
 
   // --- rope: rotates n_pairs pairs by the angles whose cosines and sines are given; out may be x ----- exact
@@ -244,6 +250,13 @@ struct Kernels {
   // --- rows in few bits ---------------------------------------------------------------- error of a number
   RowKernels rows_q8;  // d = max|x| / 127 as a half, x = d q:         <= 0.57 d
   RowKernels rows_q4;  // d = (max - min) / 15, x = min + d q:         <= d / 2 + 2^-11 (15 d + |min|)
+  // Turned by an orthonormal Hadamard matrix, blocks of the largest power of two in n, at most 64; then one of
+  // eight levels times one d. n <= kTurnedMax. The error of a row e, not of a number: |e|^2 <= |x|^2 of any row,
+  // about 0.035 |x|^2 where turned numbers are normal, which the turn makes of most. What is not finite gives a
+  // row that is. Scores and mix turn queries and sums instead of rows: decoding first gives these up to
+  // 8 eps sqrt(n) |q| |k| and 8 eps (n + n_keys) sum of p |v|.
+  // Source: a turn before rounding, QuaRot arXiv 2404.00456, TurboQuant arXiv 2504.19874; levels, Max 1960
+  RowKernels rows_q3;
 
   // --- image: 8-bit RGB, three bytes a pixel --------------------------------------------------------- exact
   // One row: out [axis.n_out][3] from in [*][3].

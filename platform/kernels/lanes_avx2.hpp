@@ -25,6 +25,7 @@ struct LanesAvx2 {
     const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
     return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
   }
+  static float number(f16 h) noexcept { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h))); }
   static void store(float* x, Vec v) noexcept { _mm256_storeu_ps(x, v); }
   static Vec mul(Vec a, Vec b) noexcept { return _mm256_mul_ps(a, b); }
   static Vec fma(Vec a, Vec b, Vec c) noexcept { return _mm256_fmadd_ps(a, b, c); }

@@ -22,6 +22,9 @@ struct LanesNeon {
   static Vec load(const bf16* x) noexcept {
     return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(&x->bits), 16));
   }
+  static float number(f16 h) noexcept {
+    return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(h))), 0);
+  }
   static void store(float* x, Vec v) noexcept { vst1q_f32(x, v); }
   static Vec mul(Vec a, Vec b) noexcept { return vmulq_f32(a, b); }
   static Vec fma(Vec a, Vec b, Vec c) noexcept { return vfmaq_f32(c, a, b); }

@@ -46,9 +46,10 @@ inline int nearest(float x) noexcept {
 
 // What a block is divided by to become integers, and its scale; a block of zeros, or of numbers whose inverse is
 // no number, becomes zeros.
+constexpr float kLeast = 0x1p-100f;  // of the largest number
+
 template <class Form>
 inline float inverse_of(float largest) noexcept {
-  constexpr float kLeast = 0x1p-100f;
   return largest > kLeast && largest < 1 / kLeast ? static_cast<float>(Form::kLevels) / largest : 0.0f;
 }
 template <class Form>

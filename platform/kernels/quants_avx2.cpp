@@ -1,6 +1,6 @@
 #include <type_traits>
-#include <utility>
 
+#include "platform/kernels/each.hpp"
 #include "platform/kernels/groups_avx2.hpp"
 #include "platform/kernels/install.hpp"
 
@@ -16,13 +16,6 @@ constexpr int kTileRows = 4;
 constexpr std::ptrdiff_t kLine = 64;  // of a cache
 
 using Rows = const std::byte* const (&)[kOuts];  // a place in the row of each output
-
-// fn<0>() .. fn<n - 1>(), unrolled: registers cannot be indexed.
-template <int n, class Fn>
-inline void each(Fn&& fn) noexcept {
-  [&]<int... i>(std::integer_sequence<int, i...>) { (fn.template operator()<i>(), ...); }
-  (std::make_integer_sequence<int, n>{});
-}
 
 // --- scales of eight outputs -------------------------------------------------------------------------------
 

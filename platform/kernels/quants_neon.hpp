@@ -1,7 +1,6 @@
 #pragma once
 
-#include <utility>
-
+#include "platform/kernels/each.hpp"
 #include "platform/kernels/groups_neon.hpp"
 #include "platform/kernels/install.hpp"
 
@@ -18,13 +17,6 @@ constexpr int kTileRows = 4;
 constexpr std::ptrdiff_t kLine = 64;  // of a cache
 
 using Rows = const std::byte* const (&)[kOuts];  // a place in the row of each output
-
-// fn<0>() .. fn<n - 1>(), unrolled: registers cannot be indexed.
-template <int n, class Fn>
-inline void each(Fn&& fn) noexcept {
-  [&]<int... i>(std::integer_sequence<int, i...>) { (fn.template operator()<i>(), ...); }
-  (std::make_integer_sequence<int, n>{});
-}
 
 // --- scales of four outputs --------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ namespace shrike {
 namespace {
 
 struct RowsAvx2 : LanesAvx2 {
-  static float number(f16 h) noexcept { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h))); }
   static f16 half(float x) noexcept {
     return static_cast<f16>(_mm_extract_epi16(_mm_cvtps_ph(_mm_set_ss(x), _MM_FROUND_TO_NEAREST_INT), 0));
   }

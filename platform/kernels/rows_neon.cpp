@@ -5,9 +5,6 @@ namespace shrike {
 namespace {
 
 struct RowsNeon : LanesNeon {
-  static float number(f16 h) noexcept {
-    return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(h))), 0);
-  }
   static f16 half(float x) noexcept {
     return vget_lane_u16(vreinterpret_u16_f16(vcvt_f16_f32(vdupq_n_f32(x))), 0);
   }

@@ -76,17 +76,19 @@ TEST_P(ActTest, gelu_quick_is_near_the_exact_value) {
   expect_near(got, x, exact_gelu_quick);
 }
 
-TEST_P(ActTest, silu_mul_is_near_the_exact_value) {
+TEST_P(ActTest, gates_are_near_the_exact_value) {
   const auto x = sweep();
-  auto got = x;
-  const std::vector<float> one(x.size(), 1.0f);
-  k.silu_mul(got.data(), one.data(), static_cast<int>(got.size()));
-  expect_near(got, x, exact_silu);
+  const std::vector<float> one(x.size(), 1.0f), three(x.size(), 3.0f);
+  for (const bool gelu : {false, true}) {
+    const auto kernel = gelu ? k.gelu_mul : k.silu_mul;
+    auto got = x;
+    kernel(got.data(), one.data(), static_cast<int>(got.size()));
+    expect_near(got, x, gelu ? exact_gelu : exact_silu);
 
-  auto tripled = x;
-  const std::vector<float> three(x.size(), 3.0f);
-  k.silu_mul(tripled.data(), three.data(), static_cast<int>(tripled.size()));
-  for (std::size_t i = 0; i < x.size(); ++i) ASSERT_EQ(tripled[i], 3.0f * got[i]) << x[i];
+    auto tripled = x;
+    kernel(tripled.data(), three.data(), static_cast<int>(tripled.size()));
+    for (std::size_t i = 0; i < x.size(); ++i) ASSERT_EQ(tripled[i], 3.0f * got[i]) << x[i];
+  }
 }
 
 TEST_P(ActTest, far_out_is_identity_or_zero) {
@@ -113,17 +115,19 @@ TEST_P(ActTest, results_do_not_depend_on_the_count) {
   expect_independent_of_count(k.gelu_quick);
 }
 
-TEST_P(ActTest, silu_mul_touches_only_its_range) {
+TEST_P(ActTest, gates_touch_only_their_range) {
   Numbers numbers(12);
   const auto gate = numbers.floats(50, -6, 6), up = numbers.floats(50);
-  auto all = gate;
-  k.silu_mul(all.data(), up.data(), 50);
-  for (int n = 0; n <= 49; ++n) {
-    auto part = gate;
-    k.silu_mul(part.data() + 1, up.data() + 1, n);
-    for (int i = 0; i < 50; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      ASSERT_EQ(part[at], i >= 1 && i <= n ? all[at] : gate[at]) << n << " " << i;
+  for (const auto kernel : {k.silu_mul, k.gelu_mul}) {
+    auto all = gate;
+    kernel(all.data(), up.data(), 50);
+    for (int n = 0; n <= 49; ++n) {
+      auto part = gate;
+      kernel(part.data() + 1, up.data() + 1, n);
+      for (int i = 0; i < 50; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        ASSERT_EQ(part[at], i >= 1 && i <= n ? all[at] : gate[at]) << n << " " << i;
+      }
     }
   }
 }

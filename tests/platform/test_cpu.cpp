@@ -47,7 +47,7 @@ TEST_F(ChooseIsaTest, is_empty_for_what_cannot_run_here) {
     EXPECT_EQ(choose_isa(), std::nullopt) << name;
   }
   const std::set<Isa> runnable(runnable_isas().begin(), runnable_isas().end());
-  for (const Isa isa : {Isa::avx2, Isa::neon, Isa::neon_dotprod}) {
+  for (const Isa isa : {Isa::avx2, Isa::avx512, Isa::neon, Isa::neon_dotprod, Isa::neon_i8mm}) {
     if (runnable.count(isa) != 0) continue;
     setenv("SHRIKE_ISA", isa_name(isa), 1);
     EXPECT_EQ(choose_isa(), std::nullopt) << isa_name(isa);
@@ -55,7 +55,7 @@ TEST_F(ChooseIsaTest, is_empty_for_what_cannot_run_here) {
 }
 
 TEST(IsaTest, names_lead_back) {
-  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::neon, Isa::neon_dotprod})
+  for (const Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon, Isa::neon_dotprod, Isa::neon_i8mm})
     EXPECT_EQ(isa_from_name(isa_name(isa)), isa);
   EXPECT_EQ(isa_from_name(""), std::nullopt);
   EXPECT_EQ(isa_from_name("scala"), std::nullopt);
@@ -70,6 +70,7 @@ TEST(IsaTest, runnable_sets_are_those_of_the_processor_and_scalar_is_last) {
     EXPECT_TRUE(isa != Isa::avx2 || cpu.avx2);
     EXPECT_TRUE(isa != Isa::neon || cpu.neon);
     EXPECT_TRUE(isa != Isa::neon_dotprod || cpu.neon_dotprod);
+    EXPECT_TRUE(isa != Isa::neon_i8mm || (cpu.neon_dotprod && cpu.neon_i8mm));
     EXPECT_EQ(kernels_for(isa).isa, isa);
   }
 }
