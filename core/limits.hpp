@@ -32,7 +32,7 @@ inline constexpr int kDeepstackMax = 8;     // layers of a tower that also give 
 // Tokenizer
 inline constexpr std::uint64_t kTokenBytesMax = 1024;  // the longest real token is a run of spaces
 inline constexpr std::uint64_t kMergesMax = 1 << 21;
-inline constexpr int kSpecialTokensMax = 4096;
+inline constexpr int kSpecialTokensMax = 16384;  // Gemma 3 has above 6,000, most of them unused
 
 // Session
 inline constexpr int kThreadsMax = 64;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
+#include "core/kv/head_profile.hpp"
 #include "core/limits.hpp"
 #include "platform/check.hpp"
 #include "platform/cpu.hpp"
@@ -60,6 +62,7 @@ Result<std::unique_ptr<Runtime>> Runtime::prepare(const SessionOptions& options)
   std::unique_ptr<Runtime> runtime(new Runtime(std::move(model), kernels, n_threads));
   runtime->options_ = options;
   runtime->policy_ = policy;
+  SHRIKE_TRY_VOID(runtime->read_heads());
   SHRIKE_TRY_VOID(runtime->size_up());
   Arena measure;
   SHRIKE_TRY_VOID(runtime->lay_out(measure));
@@ -97,7 +100,22 @@ Result<std::unique_ptr<Runtime>> Runtime::open(const SessionOptions& options) {
   if (options.mlock && !runtime->model_->lock())
     return Error{Code::resource, "the weights cannot be locked; raise the limit (ulimit -l)", "--mlock"};
   runtime->reset();
+  if (!runtime->worth_.empty()) runtime->memory_.set_worth(runtime->worth_);
   return runtime;
+}
+
+Status Runtime::read_heads() {
+  std::string path = options_.head_profile;
+  if (path == "none") return ok();
+  std::error_code ignored;
+  if (path.empty()) {
+    path = kv::head_profile_path(options_.model_path);
+    if (!std::filesystem::exists(path, ignored)) return ok();
+  }
+  const TextConfig& c = model_->text_config;
+  SHRIKE_TRY(kv::HeadProfile profile, kv::read_head_profile(path, c.n_kv_layers(), c.n_kv_heads));
+  worth_ = std::move(profile.weights);
+  return ok();
 }
 
 // Counts what depends on words: the tokens of the opening, of a frame, of what stands around a question. The
@@ -120,14 +138,17 @@ Status Runtime::size_up() {
   shape_.reserve = n_around_ + options_.question_tokens_max + options_.answer_tokens_max;
   shape_.group = c.group();
   shape_.grids = c.rotation.has_sections();
+  shape_.sight = c.sight;
+  shape_.far_every = c.far_every;
+  const std::size_t smallest = choose_codec();
   shape_.serve(policy_);
+  shape_.bias |= options_.rehearses;
   evidence_needs_ = policy_.needs & kv::kNeedEvidence;
   if (options_.evidence) evidence_needs_ |= kv::need(kv::Mark::mass) | kv::kNeedEntropy;
   shape_.n_fresh = kv::Memory::fresh_blocks(shape_, std::max(n_frame_, shape_.reserve));
   const std::size_t bytes = shape_.block_bytes(), fresh = shape_.fresh_bytes();
   plan_.kv_bytes_per_token = bytes / kv::kBlockSlots * static_cast<std::size_t>(shape_.n_tables());
-  plan_.kv_budget_min_bytes =
-      static_cast<std::size_t>(kv::Memory::blocks_min(shape_, n_opening_, n_frame_)) * bytes + fresh;
+  plan_.kv_budget_min_bytes = smallest;
   plan_.kv_codec = shape_.codec_or_f16().name;
   const int n_sensible = std::min(n_opening_ + kSensibleFrames * n_frame_, shape_.n_ctx - shape_.reserve);
   plan_.kv_budget_sensible_bytes = std::max(
@@ -145,7 +166,38 @@ Status Runtime::size_up() {
       plan_.kv_budget_bytes - std::min(plan_.kv_budget_bytes, shape_.fresh_bytes());
   shape_.n_blocks = static_cast<int>(std::min({for_blocks / bytes, useful, std::size_t{1} << 28}));
   n_chunk_ = std::clamp(align_up(n_frame_, kv::kBlockSlots), kChunkMin, limits::kChunkMax);
+  if (c.both_ways && model_->has_vision)
+    n_chunk_ = std::max(n_chunk_, align_up(tiles_.picture_tokens_max(), kv::kBlockSlots));
   return ok();
+}
+
+// Settles codec=auto. Returns the smallest budget that works, which is that of the fewest bits.
+std::size_t Runtime::choose_codec() {
+  const auto smallest_in = [&](const kv::Codec& codec) {
+    policy_.codec = &codec;
+    kv::Memory::Shape shape = shape_;
+    shape.serve(policy_);
+    shape.n_fresh = kv::Memory::fresh_blocks(shape, std::max(n_frame_, shape.reserve));
+    return static_cast<std::size_t>(kv::Memory::blocks_min(shape, n_opening_, n_frame_)) *
+               shape.block_bytes() +
+           shape.fresh_bytes();
+  };
+  if (!policy_.codec_by_budget) return smallest_in(*policy_.codec);
+  const std::size_t fewest_bits = smallest_in(kv::codec_for(0));
+  const std::size_t budget = options_.kv_budget_bytes;
+  if (smallest_in(kv::codec_for(share_of_context())) > budget && budget > 0)
+    policy_.codec = &kv::codec_for(0);
+  return fewest_bits;
+}
+
+// Of the tokens that the model has positions for, how many the budget would hold in f16, facts and marks included.
+double Runtime::share_of_context() const noexcept {
+  std::size_t bytes = options_.kv_kept_bytes > 0 ? options_.kv_kept_bytes : options_.kv_budget_bytes;
+  if (bytes == 0) bytes = kKvBudgetDefault;
+  const std::size_t block =
+      kv::block_bytes(*kv::codecs().front(), shape_.head_dim, kv::n_marks(policy_.needs));
+  return static_cast<double>(bytes) * kv::kBlockSlots /
+         (static_cast<double>(block) * shape_.n_tables() * shape_.n_ctx);
 }
 
 Prompt::Options Runtime::prompt_options() const noexcept {
@@ -239,9 +291,12 @@ Status Runtime::lay_out(Arena& arena) {
     }
   }
 
-  rope_.lay_out(arena, kv::Memory::rope_positions(shape_.n_ctx), c.rotation,
-                c.pairing == RopePairing::neighbours ? kernels_.rope_neighbours : kernels_.rope_halves);
-  memory_.lay_out(arena, shape_, rope_, kernels_);
+  const kv::RopeTable::Turn turn =
+      c.pairing == RopePairing::neighbours ? kernels_.rope_neighbours : kernels_.rope_halves;
+  const int n_positions = kv::Memory::rope_positions(shape_.n_ctx);
+  rope_.lay_out(arena, n_positions, c.rotation, turn);
+  if (c.sight > 0) near_rope_.lay_out(arena, n_positions, c.near_rotation, turn);
+  memory_.lay_out(arena, shape_, rope_, kernels_, c.sight > 0 ? &near_rope_ : nullptr);
   decoder_.lay_out(arena, compute_, shape_, n_chunk_, evidence_needs_);
   chunk_facts_ = arena.take<kv::TokenFacts>("chunk", static_cast<std::size_t>(n_chunk_));
   std::vector<Compute::Size> products = {{n_chunk_, std::max({c.dim, c.n_ff, c.n_heads * c.head_dim})}};
@@ -324,13 +379,33 @@ std::byte* Runtime::guest_memory(std::string_view name) noexcept {
   return nullptr;
 }
 
-// The decoder's row, and what its first layers get.
-void Runtime::copy_image_row(const float* from, int r) noexcept {
+// A text token's row; an image token's, and what the first layers get of it.
+void Runtime::embed(TokenId token, const float* image_rows, int r) noexcept {
   const TextConfig& c = model_->text_config;
+  if (token >= 0) {
+    float* row = decoder_.row(r);
+    matrix_row(kernels_, model_->text_weights.token_embd, token, row);
+    for (int i = 0; c.embedding_scale != 1.0f && i < c.dim; ++i) row[i] *= c.embedding_scale;
+    return;
+  }
+  const float* from = image_rows + static_cast<std::ptrdiff_t>(-1 - token) * row_numbers();
   std::copy_n(from, c.dim, decoder_.row(r));
   for (int layer = 0; layer < c.n_deepstack; ++layer)
     std::copy_n(from + static_cast<std::ptrdiff_t>(1 + layer) * c.dim, c.dim,
                 decoder_.deepstack_row(layer, r));
+}
+
+// How many tokens run next: as many as there is room for, but no part of a picture whose rows see each other.
+int Runtime::chunk_of(std::span<const PromptToken> prompt) const noexcept {
+  const int n = std::min(static_cast<int>(prompt.size()), n_chunk_);
+  if (!model_->text_config.both_ways || n == std::ssize(prompt)) return n;
+  int first = n;  // of the picture that would be cut
+  const auto facts = [&](int i) -> const kv::TokenFacts& {
+    return prompt[static_cast<std::size_t>(i)].facts;
+  };
+  while (first > 0 && facts(first).modality == kv::Modality::image && !kv::begins_picture(facts(first)))
+    --first;
+  return first > 0 ? first : n;
 }
 
 void Runtime::run(std::span<const PromptToken> prompt, const float* image_rows, bool want_logits,
@@ -338,15 +413,11 @@ void Runtime::run(std::span<const PromptToken> prompt, const float* image_rows, 
   const int n_prompt = static_cast<int>(prompt.size());
   const bool learns = shown != Shown::nothing && (policy_.needs & kv::kNeedEvidence) != 0;
   for (int begin = 0; begin < n_prompt;) {
-    const int n = std::min(n_prompt - begin, n_chunk_);
+    const int n = chunk_of(prompt.subspan(static_cast<std::size_t>(begin)));
     for (int r = 0; r < n; ++r) {
       const PromptToken& token = prompt[static_cast<std::size_t>(begin + r)];
       chunk_facts_[r] = token.facts;
-      float* row = decoder_.row(r);
-      if (token.token >= 0)
-        matrix_row(kernels_, model_->text_weights.token_embd, token.token, row);
-      else
-        copy_image_row(image_rows + static_cast<std::ptrdiff_t>(-1 - token.token) * row_numbers(), r);
+      embed(token.token, image_rows, r);
     }
     kv::Look look;
     look.window_first = std::clamp(n_prompt - policy_.window - begin, 0, n);
@@ -384,7 +455,7 @@ void Runtime::make_plan(const Arena& measured) {
     if (section == "compress") return "one head's candidates: " + n(shape_.slots_max()) + " slots";
     if (section == "rope")
       return n(kv::Memory::rope_positions(shape_.n_ctx)) + " positions x " + n(c.rotation.n_rope / 2) +
-             " angles";
+             " angles" + (c.sight > 0 ? ", for near layers as well" : "");
     if (section == "chunk")
       return n(n_chunk_) + " rows through " + n(c.dim) + " wide layers, " + n(c.n_ff) + " in between";
     if (section == "attention")

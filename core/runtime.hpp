@@ -25,21 +25,24 @@ struct SessionOptions {
   std::string mmproj_path;  // vision tower and projector, GGUF; a session that sees needs it
   std::size_t kv_budget_bytes =
       0;  // all KV memory there will ever be; 0: 4 MiB, or more where that is too small
-  std::size_t kv_kept_bytes = 0;  // or: what the stream may keep when room is made, in slots; the budget is
-                                  // then that and working room: a frame, asking, rounding to blocks
+  std::size_t kv_kept_bytes = 0;    // or: what the stream may keep when room is made, in slots; the budget is
+                                    // then that and working room: a frame, asking, rounding to blocks
   std::string kv_policy = "novel";  // a name from kv::named_policies(), or a composition by hand
-  std::string standing_question;     // what policies with observe=question look with; empty: as observe=proxy
-  int n_threads = 0;                 // 0: one per processor
-  int question_tokens_max = 128;     // room kept for one question
-  int answer_tokens_max = 64;        // ... and its answer
-  int context_max = 0;               // positions; 0: what the model was trained for
-  std::string chat_format;           // a name from chat_formats(); empty: as the files show
-  bool pictures = false;             // pictures without a time are shown, no stream
-  int image_tokens_max = 0;          // of one picture, which decides into how many tiles it is cut; 0: one
+  std::string head_profile;       // what heads look back for, see kv::HeadProfile; empty: the file beside the
+                                  // model, if there is one; "none": every head the same
+  std::string standing_question;  // what policies with observe=question look with; empty: as observe=proxy
+  int n_threads = 0;              // 0: one per processor
+  int question_tokens_max = 128;  // room kept for one question
+  int answer_tokens_max = 64;     // ... and its answer
+  int context_max = 0;            // positions; 0: what the model was trained for
+  std::string chat_format;        // a name from chat_formats(); empty: as the files show
+  bool pictures = false;          // pictures without a time are shown, no stream
+  int image_tokens_max = 0;       // of one picture, which decides into how many tiles it is cut; 0: one
   std::size_t memory_max_bytes = 0;  // cap for the whole plan; 0: none
   bool mlock = false;
-  bool evidence = false;  // collect what attention shows (Runtime::evidence)
-  std::string isa;        // kernel set by name; empty: SHRIKE_ISA, else the best
+  bool rehearses = false;  // Session::hide will be used: measuring a head profile
+  bool evidence = false;   // collect what attention shows (Runtime::evidence)
+  std::string isa;         // kernel set by name; empty: SHRIKE_ISA, else the best
   // Memory that the caller will hold beside the session, so that one plan tells all of it (camera ring and
   // the like).
   struct Guest {
@@ -156,10 +159,14 @@ class Runtime {
   [[nodiscard]] Status size_up_prompt(const Tokenizer& tokenizer);
   [[nodiscard]] Status size_up_tiles(int marks_max);
   Prompt::Options prompt_options() const noexcept;
-  void copy_image_row(const float* from, int r) noexcept;
+  void embed(TokenId token, const float* image_rows, int r) noexcept;
+  int chunk_of(std::span<const PromptToken> prompt) const noexcept;
   [[nodiscard]] Status keep_at_most(std::size_t bytes);
   void make_plan(const Arena& measured);
   void lay_out_evidence(Arena& arena);
+  [[nodiscard]] Status read_heads();
+  std::size_t choose_codec();
+  double share_of_context() const noexcept;
 
   SessionOptions options_;
   std::unique_ptr<Model> model_;
@@ -173,13 +180,14 @@ class Runtime {
   VisionEncoder vision_encoder_;
   Projector projector_;
   Decoder decoder_;
-  kv::RopeTable rope_;
+  kv::RopeTable rope_, near_rope_;
   kv::Policy policy_;
   kv::Memory memory_;
   kv::Memory::Shape shape_;
-  int n_opening_ = 0;  // tokens of the opening
-  int n_frame_ = 0;    // the most tokens of a frame
-  int n_around_ = 0;   // tokens around a question
+  std::vector<float> worth_;  // of the head profile; empty: none
+  int n_opening_ = 0;         // tokens of the opening
+  int n_frame_ = 0;           // the most tokens of a frame
+  int n_around_ = 0;          // tokens around a question
   const ChatFormat* format_ = nullptr;
   TileLimits tiles_;
   int n_chunk_ = 0;

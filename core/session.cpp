@@ -1,6 +1,7 @@
 #include "core/session.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "core/limits.hpp"
@@ -14,6 +15,13 @@ namespace {
 
 // What stays is part of the stream, also to those who watch attention.
 Shown shown_of(Turn turn) noexcept { return turn == Turn::kept ? Shown::stream : Shown::nothing; }
+
+double log_sum_exp(std::span<const float> x) noexcept {
+  const double top = static_cast<double>(*std::max_element(x.begin(), x.end()));
+  double sum = 0;
+  for (const float v : x) sum += std::exp(static_cast<double>(v) - top);
+  return top + std::log(sum);
+}
 
 }  // namespace
 
@@ -242,6 +250,31 @@ int Session::answer(AskResult& result, AnswerCallback callback, void* context, T
   }
   if (result.status != Ask::stopped) hand_out(n_held);
   return n_tokens;
+}
+
+double Session::surprise(std::string_view question, std::span<TokenId> answer, int& n_answer) noexcept {
+  Runtime& r = *runtime_;
+  begin();
+  const int n = r.prompt().question(question, r.prompt_buffer(), again_);
+  if (n < 0 || n > r.plan().ask_tokens_max - r.plan().answer_tokens_max) return -1;
+  const bool own = n_answer == 0;
+  const int n_max = std::min(static_cast<int>(answer.size()), r.plan().answer_tokens_max);
+  r.mark();
+  r.run(r.prompt_buffer().first(static_cast<std::size_t>(n)), nullptr, true, Shown::nothing);
+  double sum = 0;
+  for (int i = 0;; ++i) {
+    const std::span<const float> logits{r.logits(), static_cast<std::size_t>(r.text_config().n_vocab)};
+    TokenId& token = answer[static_cast<std::size_t>(i)];
+    if (own) token = greedy(logits.data(), r.text_config().n_vocab);
+    sum += log_sum_exp(logits) - static_cast<double>(logits[static_cast<std::size_t>(token)]);
+    if (own) n_answer = i + 1;
+    if (i + 1 == (own ? n_max : n_answer) || r.tokenizer().ends_generation(token)) break;
+    PromptToken next;
+    next.token = token;
+    r.run({&next, 1}, nullptr, true, Shown::nothing);
+  }
+  r.roll_back();
+  return sum / n_answer;
 }
 
 SessionStats Session::stats() const noexcept {

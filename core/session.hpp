@@ -105,6 +105,14 @@ class Session {
   // that is to be kept gets its room first, as a frame does; the room that is kept for asking stays.
   AskResult ask(std::string_view question, AnswerCallback callback, void* context,
                 Turn turn = Turn::forgotten) noexcept;
+  // How little the model expects an answer behind a question: the mean of -ln p over its tokens, then rolled back.
+  // Where n_answer is 0, `answer` gets the model's own one first, as far as it has room. Negative: the question is
+  // too long.
+  double surprise(std::string_view question, std::span<TokenId> answer, int& n_answer) noexcept;
+  // See kv::Memory::hide; SessionOptions::rehearses.
+  void hide(int layer, int kv_head, kv::Modality modality, bool hidden) noexcept {
+    runtime_->memory().hide(layer, kv_head, modality, hidden);
+  }
   // Compresses now what the next frame would have to: what is asked then is answered from no more than the
   // stream may keep. Nothing happens where it holds no more.
   void settle() noexcept;

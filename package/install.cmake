@@ -35,7 +35,8 @@ install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR}-dev COMPONENT dev
 # --- shrike
 install(TARGETS shrike DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT shrike)
 install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/shrike/models COMPONENT shrike
-        FILES_MATCHING PATTERN "*.gguf" PATTERN "*.json" PATTERN "*.mp4" PATTERN "README.md" PATTERN "train" EXCLUDE)
+        FILES_MATCHING PATTERN "*.gguf" PATTERN "*.heads" PATTERN "*.json" PATTERN "*.mp4" PATTERN "README.md"
+        PATTERN "train" EXCLUDE)
 install(FILES package/shrike.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT shrike)
 install(FILES package/shrike@.service DESTINATION lib/systemd/system COMPONENT shrike)
 

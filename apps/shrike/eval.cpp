@@ -71,6 +71,7 @@ Run add_eval(CLI::App& app) {
   app.add_flag("--json", a->json, "One object per policy, budget and mode on stdout, one per line");
   app.add_flag("-q,--quiet", a->quiet, "No progress");
   add_file_options(app, a->model);
+  add_heads_option(app, a->model);
   return [a] { return run(*a); };
 }
 

@@ -45,14 +45,6 @@ Json live_json(const EvalCell& cell, const EvalReport& report) {
   return layers;
 }
 
-Status write_file(const std::string& path, const std::string& bytes) {
-  std::ofstream out(path, std::ios::binary);
-  out << bytes;
-  out.close();
-  if (!out) return Error{Code::io, "cannot be written", path};
-  return ok();
-}
-
 }  // namespace
 
 Json cell_json(const EvalCell& cell, const EvalReport& report) {
@@ -126,6 +118,14 @@ std::string report_csv(const EvalReport& report) {
     });
   }
   return csv;
+}
+
+Status write_file(const std::string& path, const std::string& bytes) {
+  std::ofstream out(path, std::ios::binary);
+  out << bytes;
+  out.close();
+  if (!out) return Error{Code::io, "cannot be written", path};
+  return ok();
 }
 
 Status make_folder(const std::string& folder) {

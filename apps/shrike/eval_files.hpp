@@ -17,6 +17,8 @@ namespace shrike::cli {
 // A line for each group of questions of each cell: all, old, each kind, each age.
 [[nodiscard]] std::string report_csv(const EvalReport& report);
 
+// Errors   io
+[[nodiscard]] Status write_file(const std::string& path, const std::string& bytes);
 // Makes the folder where it is not there, so that what was measured for hours will find its place.
 //
 // Errors   io, permission

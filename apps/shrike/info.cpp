@@ -104,17 +104,22 @@ Json meaning(const gguf::File& file) {
   for (const kv::Codec* codec : kv::codecs())
     per_token[std::string(codec->name)] = kv::block_bytes(*codec, c->head_dim, 0) / kv::kBlockSlots *
                                           static_cast<std::size_t>(c->n_kv_layers() * c->n_kv_heads);
-  return {{"runs", true},
-          {"layers", c->n_layers},
-          {"width", c->dim},
-          {"heads", c->n_heads},
-          {"kv_heads", c->n_kv_heads},
-          {"head_dim", c->head_dim},
-          {"feed_forward", c->n_ff},
-          {"context", c->n_ctx},
-          {"vocabulary", c->n_vocab},
-          {"rope_base", c->rotation.base},
-          {"kv_bytes_per_token", per_token}};
+  Json model = {{"runs", true},
+                {"layers", c->n_layers},
+                {"width", c->dim},
+                {"heads", c->n_heads},
+                {"kv_heads", c->n_kv_heads},
+                {"head_dim", c->head_dim},
+                {"feed_forward", c->n_ff},
+                {"context", c->n_ctx},
+                {"vocabulary", c->n_vocab},
+                {"rope_base", c->rotation.base},
+                {"kv_bytes_per_token", per_token}};
+  if (c->sight > 0) {
+    model["sliding_window"] = c->sight;
+    model["sliding_window_rope_base"] = c->near_rotation.base;
+  }
+  return model;
 }
 
 // What a pair of files needs to watch, with all options as they are: which no single file tells.

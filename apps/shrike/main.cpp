@@ -78,14 +78,16 @@ int run(int argc, char** argv) {
     const char* name;
     const char* what;
     Run (*add)(CLI::App&);
-  } rows[] = {{"demo", "Watch the shipped clip and answer the shipped questions", add_demo},
-              {"watch", "Watch a camera or a file and answer standing questions", add_watch},
-              {"ask", "One question about pictures or a clip", add_ask},
-              {"eval", "Answers' accuracy for KV policies and budgets, on streams made for it", add_eval},
-              {"bench", "How fast a model runs here, next to what the machine can do", add_bench},
-              {"plan", "The memory table", add_plan},
-              {"info", "What a model file holds", add_info},
-              {"trace", "Tokens, embeddings and logits as .npy, to compare with another runtime", add_trace}};
+  } rows[] = {
+      {"demo", "Watch the shipped clip and answer the shipped questions", add_demo},
+      {"watch", "Watch a camera or a file and answer standing questions", add_watch},
+      {"ask", "One question about pictures or a clip", add_ask},
+      {"eval", "Answers' accuracy for KV policies and budgets, on streams made for it", add_eval},
+      {"calibrate", "Measure which heads of a model look back, so that these keep more", add_calibrate},
+      {"bench", "How fast a model runs here, next to what the machine can do", add_bench},
+      {"plan", "The memory table", add_plan},
+      {"info", "What a model file holds", add_info},
+      {"trace", "Tokens, embeddings and logits as .npy, to compare with another runtime", add_trace}};
   std::vector<Verb> verbs;
   for (const auto& row : rows) {
     CLI::App* verb = app.add_subcommand(row.name, row.what);

@@ -59,9 +59,16 @@ void add_kv_options(CLI::App& app, ModelArguments& a) {
   app.add_option("--kv-policy", a.kv_policy,
                  "What stays when it is full: novel, recent, meda ... or parts by hand; \"?\" lists")
       ->capture_default_str();
+  add_heads_option(app, a);
   app.add_option("-c,--ctx-size", a.context, "Positions in use (default: as the model was trained)");
   app.add_option("--memory", a.memory, "Cap for the whole plan, 64MiB; a plan above it is refused");
   app.add_flag("--mlock", a.mlock, "Keep weights and arena from being swapped or dropped");
+}
+
+void add_heads_option(CLI::App& app, ModelArguments& a) {
+  app.add_option(
+      "--kv-heads", a.kv_heads,
+      "Head profile from shrike calibrate, or none (default: MODEL.heads beside the model, if there)");
 }
 
 void add_source_options(CLI::App& app, SourceArguments& a) {
@@ -123,6 +130,8 @@ Result<SessionOptions> session_options(const ModelArguments& a) {
     o.memory_max_bytes = *bytes;
   }
   o.kv_policy = a.kv_policy;
+  o.head_profile = a.kv_heads;
+  o.rehearses = a.rehearses;
   o.standing_question = a.standing_question;
   o.n_threads = a.threads;
   o.context_max = a.context;

@@ -18,12 +18,14 @@ struct ModelArguments {
   std::string model, mmproj;  // empty: the shipped pair
   std::string kv_budget, memory;
   std::string kv_policy = "novel";
+  std::string kv_heads;           // empty: the profile beside the model, if there is one
   std::string standing_question;  // set by the verb, not an option
   int threads = 0, context = 0, predict = 64, question_tokens = 128;
   bool mlock = false;
   std::string chat_format;   // empty: as the files show
   int image_tokens_max = 0;  // of one picture; 0: one tile for a frame of a stream, all tiles for a picture
   bool pictures = false;     // set by the verb: pictures, no stream
+  bool rehearses = false;    // set by the verb, see SessionOptions
   std::string filter;        // empty: as the model was trained
 };
 struct SourceArguments {
@@ -37,6 +39,7 @@ struct SourceArguments {
 void add_file_options(CLI::App& app, ModelArguments& arguments);  // the model's files, and threads
 void add_model_options(CLI::App& app, ModelArguments& arguments);
 void add_kv_options(CLI::App& app, ModelArguments& arguments);
+void add_heads_option(CLI::App& app, ModelArguments& arguments);
 void add_picture_options(CLI::App& app, ModelArguments& arguments);  // how pictures are shown to the model
 void add_source_options(CLI::App& app, SourceArguments& arguments);
 // Gives every long option of the verb its twin in the environment.
@@ -56,6 +59,7 @@ Run add_demo(CLI::App& app);
 Run add_watch(CLI::App& app);
 Run add_ask(CLI::App& app);
 Run add_eval(CLI::App& app);
+Run add_calibrate(CLI::App& app);
 Run add_bench(CLI::App& app);
 Run add_plan(CLI::App& app);
 Run add_info(CLI::App& app);

@@ -43,7 +43,11 @@ Writes to the folder OUT
 class Trace {
  public:
   Trace(const Arguments& a, Runtime& runtime)
-      : a_(a), r_(runtime), dim_(runtime.text_config().dim), n_vocab_(runtime.text_config().n_vocab) {}
+      : a_(a),
+        r_(runtime),
+        dim_(runtime.text_config().dim),
+        n_vocab_(runtime.text_config().n_vocab),
+        both_ways_(runtime.text_config().both_ways) {}
 
   Status run() {
     SHRIKE_TRY_VOID(read_pictures());
@@ -180,8 +184,9 @@ class Trace {
       const kv::TokenFacts place = n_image_positions_ < std::ssize(places)
                                        ? places[static_cast<std::size_t>(n_image_positions_)]
                                        : kv::TokenFacts{};
-      if (kv::reach_of(place) > 0 && (prompt_.empty() || prompt_.back().token >= 0))
-        return Error{Code::usage, "has words within a picture, which has one position in this model",
+      const bool whole = kv::reach_of(place) > 0 || (both_ways_ && !kv::begins_picture(place));
+      if (whole && (prompt_.empty() || prompt_.back().token >= 0))
+        return Error{Code::usage, "has words within a picture, which this model takes as a whole",
                      "--tokens"};
       add_image_position(place);
     }
@@ -244,12 +249,19 @@ class Trace {
                      std::span<const std::int32_t>(ids));
   }
 
+  // Whether a row is of the picture that the one before it is of.
+  bool goes_on(std::size_t row) const {
+    return prompt_[row].token < 0 && !kv::begins_picture(prompt_[row].facts);
+  }
+
   Status prefill() {
     std::vector<float> logits;
     if (a_.all_logits) {  // row by row: logits are kept of one chunk only
-      for (const PromptToken& token : prompt_) {
-        r_.run({&token, 1}, image_rows_.data(), true);
-        logits.insert(logits.end(), r_.logits(), r_.logits() + n_vocab_);
+      for (std::size_t begin = 0, n = 1; begin < prompt_.size(); begin += n) {
+        for (n = 1; both_ways_ && begin + n < prompt_.size() && goes_on(begin + n);) ++n;
+        r_.run(std::span(prompt_).subspan(begin, n), image_rows_.data(), true);
+        for (int back = static_cast<int>(n) - 1; back >= 0; --back)
+          logits.insert(logits.end(), r_.logits(back), r_.logits(back) + n_vocab_);
       }
     } else {
       r_.run(prompt_, image_rows_.data(), true);
@@ -304,6 +316,7 @@ class Trace {
   const Arguments& a_;
   Runtime& r_;
   int dim_, n_vocab_;
+  bool both_ways_;
   int n_tiles_ = 0, n_image_positions_ = 0;
   std::vector<float> image_rows_;
   std::vector<int> tile_of_row_;

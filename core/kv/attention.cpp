@@ -9,7 +9,7 @@ namespace {
 
 // A panel's scores should stay in a core's L2 while values are read: 128 Ki floats are 512 KiB.
 constexpr int kPanelScores = 128 * 1024;
-constexpr int kPanelRowsMax = 16;
+constexpr float kHidden = -1e4f;    // a logit's: nothing is left of it
 constexpr int kThreadsPerHead = 2;  // that the panels of rows over one kv head keep busy
 
 // p = e^s / sum e^s becomes e^s / (constant + sum e^s), `top` the largest s: its p is e^0 over what it was divided
@@ -56,7 +56,7 @@ void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shap
 
 void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
                        const float* q, float* out, int n_rows, const Modality* query_class,
-                       Evidence* evidence, const Look& look) noexcept {
+                       Evidence* evidence, const Look& look, const RowRange* pictures) noexcept {
   if (in_ranges(memory, n_rows, evidence)) return attend_ranges(kernels, threads, memory, layer, q, out);
   const int n_kv_heads = memory.shape().n_kv_heads;
   if (evidence != nullptr && evidence->rows != nullptr) note_modality(memory, layer);
@@ -74,13 +74,14 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
       panel.n_rows = std::min(panel_rows_, n_rows - panel.first_row);
       panel.n_chunk = n_rows;
       panel.n_slots = memory.n_live(layer, panel.kv_head);
-      panel.n_columns = panel.n_slots - (n_rows - panel.first_row - panel.n_rows);
+      see(memory, panel, pictures);
       PanelShown shown;
       if (evidence != nullptr)
         shown = shown_of(panel.kv_head, task % n_panels, n_rows, panel.n_slots, *evidence, look);
       if (panels) {
-        panel_scores(kernels, memory, panel, q, thread);
+        panel.first_column -= panel.first_column % depth_;
         panel.n_columns = align_up(panel.n_columns, depth_);  // what is not seen weighs nothing
+        panel_scores(kernels, memory, panel, q, thread);
         weigh(kernels, memory, panel, thread, query_class, shown);
         panel_mix(kernels, panel, n_kv_heads * group_, out, thread);
       } else {
@@ -94,6 +95,21 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
   }
   if (evidence != nullptr && evidence->query_sum != nullptr)
     sum_queries(threads, q, n_rows, n_kv_heads * group_, *evidence);
+}
+
+void Attention::see(const Memory& memory, Panel& panel, const RowRange* pictures) noexcept {
+  const int before = panel.n_slots - panel.n_chunk;  // slots that were there before the chunk
+  for (int row = 0; row < panel.n_rows; ++row) {
+    const int chunk_row = panel.first_row + row;
+    int& begin = panel.begin[row] = memory.n_unseen(panel.layer, panel.kv_head, chunk_row);
+    int& end = panel.end[row] = before + chunk_row + 1;
+    if (pictures == nullptr) continue;
+    begin = std::min(begin, before + pictures[chunk_row].first);
+    end = std::max(end, before + pictures[chunk_row].end);
+  }
+  panel.first_column = panel.begin[0];
+  panel.n_columns = panel.end[panel.n_rows - 1];
+  panel.ahead = pictures != nullptr;
 }
 
 void Attention::note_modality(const Memory& memory, int layer) noexcept {
@@ -190,6 +206,7 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
   const int n_heads = memory.shape().n_kv_heads * group_;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
   const Pool& pool = memory.pool();
+  const RopeTable& rope = memory.rope(panel.layer);
   float* turned = turned_of(thread);
   Place places[kPanelRowsMax];
   for (int row = 0; row < panel.n_rows; ++row)
@@ -198,22 +215,31 @@ void Attention::scores(const Kernels& kernels, const Memory& memory, const Panel
   for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
     const int n = std::min(ref.n_live(), panel.n_columns - column);
     if (n <= 0) break;
+    if (column + n <= panel.first_column) {
+      column += n;
+      continue;
+    }
     for (int row = 0; row < panel.n_rows; ++row) {
-      // A row before this block sees none of it; its scores are cut off later, any turn will do.
       Place distance = places[row];
-      distance.t = std::max(0, distance.t - ref.base);
+      distance.t -= ref.base;
+      // A row before this block sees none of it, but where it sees ahead; its scores are cut off later, any turn
+      // will do.
+      const int back = panel.ahead ? std::max(0, -distance.t) : 0;
+      distance.t = std::max(0, distance.t);
       const float* from =
           q +
           (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + panel.kv_head * group_) * head_dim_;
-      for (int g = 0; g < group_; ++g)
-        memory.rope().turn(turned + static_cast<std::ptrdiff_t>(row * group_ + g) * head_dim_,
-                           from + static_cast<std::ptrdiff_t>(g) * head_dim_, distance, head_dim_);
+      for (int g = 0; g < group_; ++g) {
+        float* to = turned + static_cast<std::ptrdiff_t>(row * group_ + g) * head_dim_;
+        rope.turn(to, from + static_cast<std::ptrdiff_t>(g) * head_dim_, distance, head_dim_);
+        if (back > 0) rope.turn_back(to, back);
+      }
     }
     if (panel.n_rows * group_ <= pool.codec().in_place_max && !pool.is_page(ref.block)) {
       pool.codec().scores(kernels, scores_of(thread) + column, stride_, turned, panel.n_rows * group_,
                           pool.key_row(ref.block, ref.first), n, head_dim_, scale);
     } else {
-      memory.read_keys(kernels, block_of(thread), ref, ref.first, n);
+      memory.read_keys(kernels, block_of(thread), panel.layer, ref, ref.first, n);
       kernels.attn_scores_f32(scores_of(thread) + column, stride_, turned, head_dim_, panel.n_rows * group_,
                               block_of(thread), head_dim_, n, head_dim_, scale);
     }
@@ -229,8 +255,8 @@ void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_row
                          int stride) noexcept {
   for (int i = 0; i < n; ++i) {
     const int merged = pool.facts(ref.block, ref.first + i).merged;
-    if (merged <= 1) continue;
-    const float bias = std::log(static_cast<float>(merged));
+    if (merged == 1) continue;
+    const float bias = merged > 0 ? std::log(static_cast<float>(merged)) : kHidden;
     for (int row = 0; row < n_rows; ++row) scores[static_cast<std::ptrdiff_t>(row) * stride + i] += bias;
   }
 }
@@ -238,16 +264,17 @@ void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_row
 void Attention::weigh(const Kernels& kernels, const Memory& memory, const Panel& panel, int thread,
                       const Modality* query_class, const PanelShown& shown) noexcept {
   for (int row = 0; row < panel.n_rows; ++row) {
-    const int visible = panel.n_slots - (panel.n_chunk - 1 - panel.first_row - row);
+    const int begin = panel.begin[row], visible = panel.end[row] - begin;
     for (int g = 0; g < group_; ++g) {
-      float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * stride_;
+      float* all = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * stride_;
+      float* p = all + begin;
       const float constant = memory.n_evicted() > 0 ? memory.shape().constant : 0.0f;
       const float top = constant > 0 ? *std::max_element(p, p + visible) : 0.0f;
       if (shown.rows == nullptr) {
         kernels.softmax(p, visible);
       } else {
         RowEvidence seen;
-        kernels.softmax_evidence(p, modality_ + static_cast<std::ptrdiff_t>(panel.kv_head) * columns_,
+        kernels.softmax_evidence(p, modality_ + static_cast<std::ptrdiff_t>(panel.kv_head) * columns_ + begin,
                                  visible, &seen);
         RowSums& sums = shown.rows[static_cast<int>(query_class[panel.first_row + row])];
         ++sums.n_rows;
@@ -259,7 +286,8 @@ void Attention::weigh(const Kernels& kernels, const Memory& memory, const Panel&
         }
       }
       if (constant > 0) scale_for(constant, top, p, visible);
-      std::fill(p + visible, p + panel.n_columns, 0.0f);
+      std::fill(all, p, 0.0f);
+      std::fill(p + visible, all + panel.n_columns, 0.0f);
     }
     look_at(kernels, panel, row, thread, query_class, shown);
   }
@@ -273,15 +301,15 @@ void Attention::look_at(const Kernels& kernels, const Panel& panel, int row, int
                         const Modality* query_class, const PanelShown& shown) noexcept {
   const int chunk_row = panel.first_row + row;
   const float* p = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_) * stride_;
-  const int visible = panel.n_slots - (panel.n_chunk - 1 - chunk_row);
+  const int n = panel.end[row];
   if (shown.last != nullptr && chunk_row == panel.n_chunk - 1)
-    kernels.column_mass(shown.last, p, stride_, group_, visible);
+    kernels.column_mass(shown.last, p, stride_, group_, n);
   if (shown.windows[0] == nullptr || chunk_row < shown.window_first) return;
   const int from = query_class[chunk_row] == Modality::text ? kText : kImage;
-  kernels.column_mass(shown.windows[from], p, stride_, group_, visible);
+  kernels.column_mass(shown.windows[from], p, stride_, group_, n);
   if (shown.windows[kVotes] != nullptr)
-    kernels.column_votes(shown.windows[kVotes], p, stride_, group_, visible,
-                         1.0f / static_cast<float>(visible));
+    kernels.column_votes(shown.windows[kVotes], p, stride_, group_, n,
+                         1.0f / static_cast<float>(n - panel.begin[row]));
 }
 
 void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,
@@ -294,6 +322,10 @@ void Attention::mix(const Kernels& kernels, const Memory& memory, const Panel& p
   for (const BlockRef& ref : memory.table(panel.layer, panel.kv_head)) {
     const int n_keys = std::min(ref.n_live(), panel.n_columns - column);
     if (n_keys <= 0) break;
+    if (column + n_keys <= panel.first_column) {
+      column += n_keys;
+      continue;
+    }
     if (n <= pool.codec().in_place_max && !pool.is_page(ref.block)) {
       pool.codec().mix(kernels, mixed, scores_of(thread) + column, stride_, n,
                        pool.value_row(ref.block, ref.first), n_keys, head_dim_);

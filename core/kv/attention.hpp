@@ -8,9 +8,18 @@
 
 namespace shrike::kv {
 
+// Rows [first, end) of a chunk.
+struct RowRange {
+  int first = 0, end = 0;
+};
+
 // Causal attention of a chunk over the memory of one layer: scores by panels of rows against every block,
 // exact softmax, values; what it shows is collected in the same pass. Keys lie turned by their offset in the
 // block, so a row's query is turned once per block, to its distance from the block's base.
+//
+// What a row sees is one range of columns: from the first one, in near layers from the first in sight (see
+// Memory::n_unseen), to its own. Where a model was taught that the rows of a picture see each other, the range
+// also holds all rows of its own picture.
 //
 // Some kv heads at a time, as many as keep the crew busy: panels and evidence need room for those only.
 //
@@ -35,17 +44,23 @@ class Attention {
                int n_threads, Needs needs) noexcept;
 
   // query_class [n_rows]: Modality of each row; read only when evidence is asked for. Of the evidence, what
-  // has a pointer and was in `needs` is collected.
+  // has a pointer and was in `needs` is collected. pictures [n_rows]: the rows that each row sees whatever the
+  // order and the distance, itself among them; null: none.
   void attend(const Kernels& kernels, Threads& threads, const Memory& memory, int layer, const float* q,
-              float* out, int n_rows, const Modality* query_class, Evidence* evidence,
-              const Look& look = {}) noexcept;
+              float* out, int n_rows, const Modality* query_class, Evidence* evidence, const Look& look = {},
+              const RowRange* pictures = nullptr) noexcept;
 
  private:
+  static constexpr int kPanelRowsMax = 16;
   struct Panel {
     int layer, kv_head, first_row, n_rows;  // rows of the chunk
-    int n_columns;                          // slots visible to the panel's last row
     int n_chunk, n_slots;                   // rows of the chunk, slots of the table
+    int first_column, n_columns;  // those before are seen by no row of the panel, nor those from there on
+    bool ahead;                   // rows see some that come later
+    // What each row sees. Neither ever goes down from one row to the next.
+    int begin[kPanelRowsMax], end[kPanelRowsMax];
   };
+  static void see(const Memory& memory, Panel& panel, const RowRange* pictures) noexcept;
   // Where a panel's share of the evidence goes; null: not asked for.
   enum Window { kText, kImage, kVotes, kWindows };
   struct PanelShown {
@@ -73,6 +88,8 @@ class Attention {
   // attention_ranges.cpp
   static bool in_ranges(const Memory& memory, int n_rows, const Evidence* evidence) noexcept;
   void lay_out_ranges(Arena& arena, int n_kv_heads, int blocks_per_table) noexcept;
+  static std::span<const BlockRef> in_sight(const Memory& memory, int layer, int kv_head,
+                                            int& n_unseen) noexcept;
   void attend_ranges(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
                      const float* q, float* out) noexcept;
   void attend_range(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int range,

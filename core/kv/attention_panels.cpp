@@ -59,6 +59,7 @@ void Attention::pack_depth(const Kernels& kernels, const Memory& memory, int lay
   const PanelKernels& panels = kernels.wide;
   const PanelForm& form = panels.form;
   const Pool& pool = memory.pool();
+  if (first + depth_ <= memory.n_unseen(layer, kv_head, 0)) return;  // nor does a later row see any of them
   float* keys = stage_ + static_cast<std::ptrdiff_t>(thread) * 2 * depth_ * head_dim_;
   float* values = keys + static_cast<std::ptrdiff_t>(depth_) * head_dim_;
   int column = 0, n = 0;
@@ -69,10 +70,10 @@ void Attention::pack_depth(const Kernels& kernels, const Memory& memory, int lay
     column += ref.n_live();
     if (end <= begin) continue;
     float* key = keys + static_cast<std::ptrdiff_t>(n) * head_dim_;
-    memory.read_keys(kernels, key, ref, first_slot, end - begin);
+    memory.read_keys(kernels, key, layer, ref, first_slot, end - begin);
     pool.read_values(kernels, values + static_cast<std::ptrdiff_t>(n) * head_dim_, ref.block, first_slot,
                      end - begin);
-    for (int i = begin; i < end; ++i, key += head_dim_) turn_to(memory.rope(), key, ref.base, head_dim_);
+    for (int i = begin; i < end; ++i, key += head_dim_) turn_to(memory.rope(layer), key, ref.base, head_dim_);
     n += end - begin;
   }
   if (n == 0) return;
@@ -96,7 +97,7 @@ void Attention::pack_depth(const Kernels& kernels, const Memory& memory, int lay
 }
 
 // scores[row * group + g][column] = (q turned to its position) . key / sqrt(head_dim), and any number in columns
-// that the panel's last row does not see.
+// that no row of the panel sees. Its columns begin and end with a depth.
 void Attention::panel_scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
                              int thread) noexcept {
   const PanelKernels& panels = kernels.wide;
@@ -108,21 +109,22 @@ void Attention::panel_scores(const Kernels& kernels, const Memory& memory, const
     const Place place = memory.appended(panel.layer, panel.kv_head, panel.first_row + row);
     for (int g = 0; g < group_; ++g) {
       const int head = panel.kv_head * group_ + g;
-      memory.rope().turn(
-          turned, q + (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + head) * head_dim_,
-          place, head_dim_);
+      memory.rope(panel.layer)
+          .turn(turned, q + (static_cast<std::ptrdiff_t>(panel.first_row + row) * n_heads + head) * head_dim_,
+                place, head_dim_);
       for (int i = 0; i < head_dim_; ++i) turned[i] *= scale;
       panels.pack_row(rows + static_cast<std::size_t>(row * group_ + g) * panels.form.row_bytes(head_dim_),
                       turned, head_dim_);
     }
   }
   PanelTask task;
-  task.panel = key_panel(panel.kv_head);
+  task.panel = key_panel(panel.kv_head) + static_cast<std::size_t>(panel.first_column / panels.form.outs) *
+                                              panels.form.strip_bytes(head_dim_);
   task.rows = rows;
   task.n_in = head_dim_;
-  task.n_outs = align_up(panel.n_columns, depth_);
+  task.n_outs = panel.n_columns - panel.first_column;
   task.n_rows = panel.n_rows * group_;
-  task.y = scores_of(thread);
+  task.y = scores_of(thread) + panel.first_column;
   task.y_stride = stride_;
   panels.multiply(task);
   if (!memory.shape().bias) return;
@@ -135,24 +137,25 @@ void Attention::panel_scores(const Kernels& kernels, const Memory& memory, const
   }
 }
 
-// Weights become integers where they lie: a row of them is shorter than before.
+// Weights become integers at the front of where they lie: a row of them is shorter than before.
 void Attention::panel_mix(const Kernels& kernels, const Panel& panel, int n_heads, float* out,
                           int thread) noexcept {
   const PanelKernels& panels = kernels.wide;
   const PanelForm& form = panels.form;
   float* weights = scores_of(thread);
   auto* rows = reinterpret_cast<std::byte*>(weights);
-  const int n = panel.n_rows * group_;
+  const int n = panel.n_rows * group_, n_columns = panel.n_columns - panel.first_column;
   for (int row = 0; row < n; ++row)
-    panels.pack_row(rows + static_cast<std::size_t>(row) * form.row_bytes(panel.n_columns),
-                    weights + static_cast<std::ptrdiff_t>(row) * stride_, panel.n_columns);
+    panels.pack_row(rows + static_cast<std::size_t>(row) * form.row_bytes(n_columns),
+                    weights + static_cast<std::ptrdiff_t>(row) * stride_ + panel.first_column, n_columns);
   PanelTask task;
   task.rows = rows;
-  task.n_in = panel.n_columns;
+  task.n_in = n_columns;
   task.n_rows = n;
   task.y_stride = head_dim_;
   for (int i = 0; i < head_dim_; i += form.outs) {
-    task.panel = value_strip(panel.kv_head, i / form.outs, form);
+    task.panel = value_strip(panel.kv_head, i / form.outs, form) +
+                 static_cast<std::size_t>(panel.first_column / depth_) * form.block_bytes(depth_);
     task.n_outs = std::min(form.outs, head_dim_ - i);
     task.y = mixed_of(thread) + i;
     panels.multiply(task);

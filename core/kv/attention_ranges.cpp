@@ -24,13 +24,24 @@ void Attention::lay_out_ranges(Arena& arena, int n_kv_heads, int blocks_per_tabl
                                                static_cast<std::size_t>(1 + head_dim_));
 }
 
+// The blocks of which the row sees anything; n_unseen: slots of the first of them that it does not see.
+std::span<const BlockRef> Attention::in_sight(const Memory& memory, int layer, int kv_head,
+                                              int& n_unseen) noexcept {
+  std::span<const BlockRef> blocks = memory.table(layer, kv_head);
+  n_unseen = memory.n_unseen(layer, kv_head, 0);
+  for (; n_unseen > 0 && n_unseen >= blocks[0].n_live(); blocks = blocks.subspan(1))
+    n_unseen -= blocks[0].n_live();
+  return blocks;
+}
+
 void Attention::attend_ranges(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
                               const float* q, float* out) noexcept {
   const int n_kv_heads = memory.shape().n_kv_heads;
   int n_ranges = 0;
-  for (int kv_head = 0; kv_head < n_kv_heads; ++kv_head)
+  for (int kv_head = 0, n_unseen; kv_head < n_kv_heads; ++kv_head)
     n_ranges =
-        std::max(n_ranges, div_ceil(static_cast<int>(memory.table(layer, kv_head).size()), kRangeBlocks));
+        std::max(n_ranges,
+                 div_ceil(static_cast<int>(in_sight(memory, layer, kv_head, n_unseen).size()), kRangeBlocks));
   const auto range = [&](int task, int thread) {
     attend_range(kernels, memory, layer, task / n_ranges, task % n_ranges, q, thread);
   };
@@ -46,7 +57,8 @@ void Attention::attend_range(const Kernels& kernels, const Memory& memory, int l
                              const float* q, int thread) noexcept {
   const Pool& pool = memory.pool();
   const Codec& codec = pool.codec();
-  const std::span<const BlockRef> table = memory.table(layer, kv_head);
+  int n_unseen = 0;
+  const std::span<const BlockRef> table = in_sight(memory, layer, kv_head, n_unseen);
   const std::size_t begin = std::min(table.size(), static_cast<std::size_t>(range * kRangeBlocks));
   const std::span<const BlockRef> blocks =
       table.subspan(begin, std::min(table.size() - begin, static_cast<std::size_t>(kRangeBlocks)));
@@ -54,6 +66,11 @@ void Attention::attend_range(const Kernels& kernels, const Memory& memory, int l
   const Place place = memory.appended(layer, kv_head, 0);
   float* turned = turned_of(thread);
   float* scores = scores_of(thread);
+  const auto seen = [&](std::size_t b) {
+    BlockRef ref = blocks[b];
+    if (range == 0 && b == 0) ref.first = static_cast<std::uint8_t>(ref.first + n_unseen);
+    return ref;
+  };
   // Blocks lie anywhere, so no processor guesses the next one.
   const auto fetch = [&](std::size_t block, auto row) {
     if (block < blocks.size())
@@ -61,13 +78,13 @@ void Attention::attend_range(const Kernels& kernels, const Memory& memory, int l
   };
   int column = 0;
   for (std::size_t b = 0; b < blocks.size(); ++b) {
-    const BlockRef& ref = blocks[b];
+    const BlockRef ref = seen(b);
     fetch(b + 1, &Pool::key_row);
     const Place distance{place.t - ref.base, place.row, place.column};
     for (int g = 0; g < group_; ++g)
-      memory.rope().turn(turned + static_cast<std::ptrdiff_t>(g) * head_dim_,
-                         q + static_cast<std::ptrdiff_t>(kv_head * group_ + g) * head_dim_, distance,
-                         head_dim_);
+      memory.rope(layer).turn(turned + static_cast<std::ptrdiff_t>(g) * head_dim_,
+                              q + static_cast<std::ptrdiff_t>(kv_head * group_ + g) * head_dim_, distance,
+                              head_dim_);
     codec.scores(kernels, scores + column, stride_, turned, group_, pool.key_row(ref.block, ref.first),
                  ref.n_live(), head_dim_, scale);
     if (memory.shape().bias) add_bias(pool, ref, ref.n_live(), group_, scores + column, stride_);
@@ -80,7 +97,7 @@ void Attention::attend_range(const Kernels& kernels, const Memory& memory, int l
         column > 0 ? kernels.softmax(scores + static_cast<std::ptrdiff_t>(g) * stride_, column) : -INFINITY;
   column = 0;
   for (std::size_t b = 0; b < blocks.size(); ++b) {
-    const BlockRef& ref = blocks[b];
+    const BlockRef ref = seen(b);
     fetch(b + 1, &Pool::value_row);
     codec.mix(kernels, mixed, scores + column, stride_, group_, pool.value_row(ref.block, ref.first),
               ref.n_live(), head_dim_);

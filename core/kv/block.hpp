@@ -35,16 +35,21 @@ struct TokenFacts {
 
 constexpr int worth(const TokenFacts& token) noexcept { return token.flags >> kWorthShift; }
 
+// Whether a token is the first of a picture's; its others follow it, and no other picture's begin between them.
+constexpr bool begins_picture(const TokenFacts& token) noexcept {
+  return token.modality == Modality::image && token.i == 0 && token.j == 0;
+}
+
 // What is known of a slot.
 struct SlotFacts {
   TokenFacts token;
-  std::uint16_t offset =
+  std::uint16_t offset : 12 =
       0;  // position - base of its block: the angle its key was rotated by, once and for ever
-  std::uint16_t merged = 1;  // tokens that it stands for
-  std::uint8_t row = 0;      // of its page, where its block is one
-  std::uint8_t spare[3] = {};
+  std::uint16_t row : 4 = 0;  // of its page, where its block is one
+  std::uint16_t merged =
+      1;  // tokens that it stands for; 0: hidden from attention for a moment (Memory::hide)
 };
-static_assert(sizeof(SlotFacts) == 16);
+static_assert(sizeof(SlotFacts) == 12);
 
 // Where a token stands, as rotary positions have it: in time, and in its picture. Where a head is turned by
 // three positions they are t, t + row and t + column, so that moving a token in time moves all three.

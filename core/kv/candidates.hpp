@@ -24,6 +24,7 @@ struct Candidates {
   const float* values = nullptr;
   int head_dim = 0;
   int next_position = 0;
+  float worth[2] = {1, 1};  // of this head's slots, by modality, beside other heads': see HeadProfile
   const float* query_mean = nullptr;
   const float* query_variance = nullptr;
   int group = 1;

@@ -12,10 +12,11 @@ int Memory::Shape::blocks_per_table() const noexcept {
   return std::min(n_blocks + n_fresh, evicts ? 2 * dense + 4 : dense);
 }
 
-void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
-                     const Kernels& kernels) noexcept {
+void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope, const Kernels& kernels,
+                     const RopeTable* near_rope) noexcept {
   shape_ = shape;
   rope_ = &rope;
+  near_rope_ = near_rope != nullptr ? near_rope : &rope;
   kernels_ = &kernels;
   pool_.lay_out(arena, shape.n_blocks, shape.n_fresh, shape.head_dim, shape.codec_or_f16(), shape.needs);
   const std::size_t n_tables = static_cast<std::size_t>(shape.n_tables());
@@ -29,6 +30,7 @@ void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
   share_now_ = arena.take<float>("kv tables", n_layers);
   budget_ = arena.take<int>("kv tables", n_tables);
   merge_memory_ = arena.take<float>("kv tables", 2 * n_tables);
+  worth_ = arena.take<float>("kv tables", 2 * n_tables);
   if ((shape.needs & kNeedQueries) != 0) {
     const std::size_t numbers = n_tables * static_cast<std::size_t>(shape.group) * head_dim;
     query_mean_ = arena.take<float>("kv tables", numbers);
@@ -37,6 +39,7 @@ void Memory::lay_out(Arena& arena, const Shape& shape, const RopeTable& rope,
   if (shape.evicts) lay_out_compression(arena);
   if (arena.measures()) return;
   for (std::size_t t = 0; t < n_tables; ++t) tables_[t].blocks = blocks + t * per_table;
+  std::fill_n(worth_, 2 * n_tables, 1.0f);
 }
 
 void Memory::lay_out_compression(Arena& arena) noexcept {
@@ -113,6 +116,21 @@ int Memory::n_slots() const noexcept {
 
 int Memory::n_live_mean() const noexcept { return n_slots() / shape_.n_tables(); }
 
+void Memory::set_worth(std::span<const float> worth) noexcept {
+  SHRIKE_CHECK(static_cast<int>(worth.size()) == 2 * shape_.n_tables(), worth.size(), shape_.n_tables());
+  std::copy(worth.begin(), worth.end(), worth_);
+}
+
+void Memory::hide(int layer, int kv_head, Modality modality, bool hidden) noexcept {
+  SHRIKE_CHECK(shape_.bias);
+  for (const BlockRef& ref : table(layer, kv_head))
+    for (int slot = ref.first; slot < ref.end; ++slot) {
+      SlotFacts& facts = pool_.facts(ref.block, slot);
+      const bool past = facts.token.frame != kNoFrame && facts.token.frame < newest_frame_;
+      if (past && facts.token.modality == modality && facts.merged <= 1) facts.merged = hidden ? 0 : 1;
+    }
+}
+
 // --- appending ---------------------------------------------------------------------------------------------
 
 // Slots behind the last one of a table that may still be used: the block has them, and their offsets are in
@@ -170,8 +188,10 @@ void Memory::append(std::span<const TokenFacts> tokens) noexcept {
       const int offset = position - ref.base;
       const std::span<float> marks = pool_.marks(ref.block, ref.end);
       std::fill(marks.begin(), marks.end(), 0.0f);
-      pool_.facts(ref.block, ref.end++) = {tokens[static_cast<std::size_t>(row)],
-                                           static_cast<std::uint16_t>(offset), 1};
+      SlotFacts& facts = pool_.facts(ref.block, ref.end++);
+      facts = {};
+      facts.token = tokens[static_cast<std::size_t>(row)];
+      facts.offset = static_cast<std::uint16_t>(offset & kOffsetMax);
     }
   }
   for (const TokenFacts& token : tokens) {
@@ -185,7 +205,7 @@ void Memory::store(const Kernels& kernels, int layer, int kv_head, int row, floa
                    const float* value) noexcept {
   const auto [ref, slot] = appended_slot(at(layer, kv_head), row);
   const SlotFacts& facts = pool_.facts(ref->block, slot);
-  rope_->turn(key, key, place_of(facts.token, facts.offset), shape_.head_dim);
+  rope(layer).turn(key, key, place_of(facts.token, facts.offset), shape_.head_dim);
   const Codec& codec = pool_.codec();
   codec.encode(kernels, pool_.key_row(ref->block, slot), key, shape_.head_dim);
   codec.encode(kernels, pool_.value_row(ref->block, slot), value, shape_.head_dim);
@@ -200,6 +220,24 @@ Place Memory::appended(int layer, int kv_head, int row) const noexcept {
   const auto [ref, slot] = appended_slot(at(layer, kv_head), row);
   const SlotFacts& facts = pool_.facts(ref->block, slot);
   return place_of(facts.token, ref->base + facts.offset);
+}
+
+int Memory::n_unseen(int layer, int kv_head, int row) const noexcept {
+  if (!shape_.is_near(layer)) return 0;
+  const int first = appended(layer, kv_head, row).t - shape_.sight + 1;  // position in sight
+  const auto before = [&](const BlockRef& ref, int slot) {
+    return ref.base + pool_.facts(ref.block, slot).offset < first;
+  };
+  int n = 0;
+  for (const BlockRef& ref : table(layer, kv_head)) {
+    if (before(ref, ref.end - 1)) {
+      n += ref.n_live();
+      continue;
+    }
+    for (int slot = ref.first; before(ref, slot); ++slot) ++n;
+    break;
+  }
+  return n;
 }
 
 void Memory::mark() noexcept {

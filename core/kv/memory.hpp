@@ -58,6 +58,10 @@ class Memory {
     bool bias = false;
     float constant = 0;
     bool grids = false;  // tokens of a picture share a position (kGrid)
+    // Where only the last of every `far_every` layers sees all: positions that a row sees in the others, its own
+    // included; 0: all layers see all.
+    int sight = 0;
+    int far_every = 1;
     bool evicts =
         true;  // else slots only come: blocks are dense, and there is no compression to have room for
 
@@ -78,6 +82,7 @@ class Memory {
       return static_cast<std::size_t>(n_fresh) * kv::block_bytes(row_bytes(), n_marks(needs));
     }
     bool has_pages() const noexcept { return codec_or_f16().page != nullptr; }
+    bool is_near(int layer) const noexcept { return sight > 0 && (layer + 1) % far_every != 0; }
     const Codec& codec_or_f16() const noexcept { return codec != nullptr ? *codec : *codecs().front(); }
     int n_tables() const noexcept { return n_layers * n_kv_heads; }
     // The most live slots that one table can have.
@@ -91,7 +96,9 @@ class Memory {
   static constexpr int kOffsetMax = 1023;
   static int rope_positions(int n_ctx) noexcept { return n_ctx + kOffsetMax + 1; }
 
-  void lay_out(Arena& arena, const Shape& shape, const RopeTable& rope, const Kernels& kernels) noexcept;
+  // near_rope: how near layers turn, see Shape::sight; null: as the others.
+  void lay_out(Arena& arena, const Shape& shape, const RopeTable& rope, const Kernels& kernels,
+               const RopeTable* near_rope = nullptr) noexcept;
   void reset() noexcept;
 
   // Whether n_new tokens and the reserve fit as things are.
@@ -109,11 +116,19 @@ class Memory {
   void store(const Kernels& kernels, int layer, int kv_head, int row, float* key,
              const float* value) noexcept;
   // n slots of a block as numbers, keys turned by their offsets. out [n][head_dim]
-  void read_keys(const Kernels& kernels, float* out, const BlockRef& ref, int first, int n) const noexcept;
+  void read_keys(const Kernels& kernels, float* out, int layer, const BlockRef& ref, int first,
+                 int n) const noexcept;
   // What the last append's attention over one layer showed becomes running state of its slots and of the
   // layer. Called between append and the next event, for chunks of the stream and for those that only look at
   // it.
   void absorb(int layer, const Evidence& evidence, int n_rows, const Look& look) noexcept;
+
+  // What the slots of each table are worth, of words and of pictures: [tables][2], see HeadProfile; 1 unless set.
+  // Outlives reset().
+  void set_worth(std::span<const float> worth) noexcept;
+  // Slots of past frames draw no attention until they are shown again, to measure what a head needs them for.
+  // SHRIKE_CHECK: Shape::bias
+  void hide(int layer, int kv_head, Modality modality, bool hidden) noexcept;
 
   // One mark at a time. roll_back() makes the memory bit for bit what it was at mark(): only appends may lie
   // between.
@@ -124,8 +139,13 @@ class Memory {
   int n_live(int layer, int kv_head) const noexcept;  // slots of a table, what came after mark() included
   // Where row r of the last append stands.
   Place appended(int layer, int kv_head, int row) const noexcept;
+  // Slots of a table that row r of the last append does not see, as they lie too far back: none but in near layers.
+  // Distances are those of positions as they are, so where what lay between has left, what is older comes into
+  // sight again: a near layer sees as much as it was taught to, of what is kept. It keeps what it does not see as
+  // other layers do; which of it leaves is the policy's choice, whose evidence tells it that nobody looks there.
+  int n_unseen(int layer, int kv_head, int row) const noexcept;
   const Pool& pool() const noexcept { return pool_; }
-  const RopeTable& rope() const noexcept { return *rope_; }
+  const RopeTable& rope(int layer) const noexcept { return shape_.is_near(layer) ? *near_rope_ : *rope_; }
   const Shape& shape() const noexcept { return shape_; }
   int next_position() const noexcept { return next_position_; }
   int n_live_mean() const noexcept;  // over all tables
@@ -183,11 +203,12 @@ class Memory {
   void put_back(int layer, int kv_head, Needs gathered) noexcept;
   void keep_in(Table& table) noexcept;
   void squeeze(BlockRef& ref, const std::uint8_t* keep) noexcept;
-  void move(std::uint32_t from, int from_slot, std::uint32_t to, int to_slot, int turn_by) noexcept;
+  void move(std::uint32_t from, int from_slot, std::uint32_t to, int to_slot, int turn_by = 0,
+            int layer = 0) noexcept;
   void thaw() noexcept;
   void seal() noexcept;
   void seal(BlockRef& ref, int table) noexcept;
-  void melt(BlockRef& ref) noexcept;
+  void melt(BlockRef& ref, int table) noexcept;
   int n_sealable() const noexcept;
   void find_positions(int n_new) noexcept;
   bool repack(int n_new, const Policy& policy) noexcept;
@@ -199,6 +220,7 @@ class Memory {
   Shape shape_;
   Pool pool_;
   const RopeTable* rope_ = nullptr;
+  const RopeTable* near_rope_ = nullptr;
   Table* tables_ = nullptr;  // [n_layers * n_kv_heads]
   int next_position_ = 0;
   int grid_position_ = 0;  // of the newest picture in a grid
@@ -216,6 +238,7 @@ class Memory {
   float* query_mean_ = nullptr;    // [n_layers][n_heads][head_dim]
   float* query_square_ = nullptr;
   float* merge_memory_ = nullptr;  // [tables][2]
+  float* worth_ = nullptr;         // [tables][2]
   int* budget_ = nullptr;          // [tables]
 
   // Scratch of compression: one table's worth ...

@@ -185,7 +185,7 @@ Candidates Memory::gather(int layer, int kv_head, Needs needs) noexcept {
       positions_[n] = ref.base + facts_[n].offset;
       for (std::size_t m = 0; m < marks; ++m) marks_[m * columns + n] = pool_.marks(ref.block, slot)[m];
       if ((needs & kNeedKeys) != 0 && !pool_.is_page(ref.block))
-        rope_->turn_back(keys_ + n * head_dim, place_of(facts_[n].token, facts_[n].offset));
+        rope(layer).turn_back(keys_ + n * head_dim, place_of(facts_[n].token, facts_[n].offset));
     }
   }
   Candidates slots{layer, kv_head, {facts_, n}, {positions_, n}};
@@ -197,10 +197,11 @@ Candidates Memory::gather(int layer, int kv_head, Needs needs) noexcept {
   slots.values = values_;
   slots.head_dim = shape_.head_dim;
   slots.next_position = next_position_;
-  slots.rope = rope_;
+  slots.rope = &rope(layer);
   slots.kernels = kernels_;
   slots.n_window = std::min(n_window_, slots.n());
   slots.scratch = {scratch_, 2 * n};
+  std::copy_n(worth_ + 2 * (layer * shape_.n_kv_heads + kv_head), 2, slots.worth);
   if (query_mean_ == nullptr) return slots;
   slots.group = shape_.group;
   const std::size_t numbers = static_cast<std::size_t>(shape_.group) * head_dim;
@@ -227,7 +228,7 @@ void Memory::put_back(int layer, int kv_head, Needs gathered) noexcept {
       SlotFacts& facts = pool_.facts(ref.block, slot);
       facts.merged = static_cast<std::uint16_t>(std::min(count_[i], kCountMax));
       if ((gathered & kNeedKeys) != 0) {
-        rope_->turn(turned_, keys_ + i * head_dim, place_of(facts.token, facts.offset), shape_.head_dim);
+        rope(layer).turn(turned_, keys_ + i * head_dim, place_of(facts.token, facts.offset), shape_.head_dim);
         pool_.codec().encode(*kernels_, pool_.key_row(ref.block, slot), turned_, shape_.head_dim);
       }
       if ((gathered & kNeedValues) != 0)
@@ -268,14 +269,15 @@ void Memory::squeeze(BlockRef& ref, const std::uint8_t* keep) noexcept {
   ref.first = static_cast<std::uint8_t>(to);
   for (int from = skipped; from < n; ++from) {
     if (keep[from] == 0) continue;
-    if (to != first + from) move(ref.block, first + from, ref.block, to, 0);
+    if (to != first + from) move(ref.block, first + from, ref.block, to);
     ++to;
   }
   ref.end = static_cast<std::uint8_t>(to);
 }
 
-// One slot to another place, its key turned by `turn_by` more, at most kOffsetMax either way.
-void Memory::move(std::uint32_t from, int from_slot, std::uint32_t to, int to_slot, int turn_by) noexcept {
+// One slot to another place, its key turned by `turn_by` more, at most kOffsetMax either way, as `layer` turns.
+void Memory::move(std::uint32_t from, int from_slot, std::uint32_t to, int to_slot, int turn_by,
+                  int layer) noexcept {
   if (pool_.is_page(to)) {  // its rows stay where they are, and are not turned
     SHRIKE_DCHECK(from == to, from, to);
   } else if (std::byte* key = pool_.key_row(to, to_slot); turn_by == 0) {
@@ -283,9 +285,9 @@ void Memory::move(std::uint32_t from, int from_slot, std::uint32_t to, int to_sl
   } else {
     pool_.codec().decode(*kernels_, turned_, pool_.key_row(from, from_slot), 1, shape_.head_dim);
     if (turn_by > 0)
-      rope_->turn(turned_, turned_, turn_by, shape_.head_dim);
+      rope(layer).turn(turned_, turned_, turn_by, shape_.head_dim);
     else
-      rope_->turn_back(turned_, -turn_by);
+      rope(layer).turn_back(turned_, -turn_by);
     pool_.codec().encode(*kernels_, key, turned_, shape_.head_dim);
   }
   if (from != to || from_slot != to_slot) pool_.copy_beside_key(from, from_slot, to, to_slot);

@@ -43,13 +43,14 @@ void Memory::seal(BlockRef& ref, int table) noexcept {
   float importance[kBlockSlots], squares[limits::kHeadDimMax];
   pool_.read_keys(*kernels_, keys, ref.block, 0, kBlockSlots);
   pool_.read_values(*kernels_, values, ref.block, 0, kBlockSlots);
-  PageRows rows{keys, values, nullptr, nullptr, dim, rope_->turns_with(kernels_->rope_neighbours)};
+  const RopeTable& rope = this->rope(table / shape_.n_kv_heads);
+  PageRows rows{keys, values, nullptr, nullptr, dim, rope.turns_with(kernels_->rope_neighbours)};
   const std::uint32_t page = pool_.take_page();
   for (int slot = 0; slot < kBlockSlots; ++slot) {
     pool_.copy_facts(ref.block, slot, page, slot);
     SlotFacts& facts = pool_.facts(page, slot);
     facts.row = static_cast<std::uint8_t>(slot);
-    rope_->turn_back(keys + slot * dim, place_of(facts.token, facts.offset));
+    rope.turn_back(keys + slot * dim, place_of(facts.token, facts.offset));
     if ((shape_.needs & need(Mark::mass)) != 0) {
       importance[slot] = pool_.mark(page, slot, Mark::mass);
       rows.importance = importance;
@@ -68,11 +69,11 @@ void Memory::seal(BlockRef& ref, int table) noexcept {
 }
 
 // A page becomes a block of rows again, if there is one.
-void Memory::melt(BlockRef& ref) noexcept {
+void Memory::melt(BlockRef& ref, int table) noexcept {
   if (pool_.n_free() == 0) return;
   const int n = ref.n_live(), dim = shape_.head_dim;
   float keys[kBlockSlots * limits::kHeadDimMax], values[kBlockSlots * limits::kHeadDimMax];
-  read_keys(*kernels_, keys, ref, ref.first, n);
+  read_keys(*kernels_, keys, table / shape_.n_kv_heads, ref, ref.first, n);
   pool_.read_values(*kernels_, values, ref.block, ref.first, n);
   const std::uint32_t block = pool_.take();
   for (int i = 0; i < n; ++i) {
@@ -86,14 +87,14 @@ void Memory::melt(BlockRef& ref) noexcept {
   ref.end = static_cast<std::uint8_t>(n);
 }
 
-void Memory::read_keys(const Kernels& kernels, float* out, const BlockRef& ref, int first,
+void Memory::read_keys(const Kernels& kernels, float* out, int layer, const BlockRef& ref, int first,
                        int n) const noexcept {
   pool_.read_keys(kernels, out, ref.block, first, n);
   if (!pool_.is_page(ref.block)) return;
   for (int i = 0; i < n; ++i) {
     float* key = out + static_cast<std::ptrdiff_t>(i) * shape_.head_dim;
     const SlotFacts& facts = pool_.facts(ref.block, first + i);
-    rope_->turn(key, key, place_of(facts.token, facts.offset), shape_.head_dim);
+    rope(layer).turn(key, key, place_of(facts.token, facts.offset), shape_.head_dim);
   }
 }
 

@@ -37,10 +37,11 @@ bool Memory::repack(int n_new, const Policy& policy) noexcept {
 // inner gaps where a key is turned again, by the difference of the bases, once a move.
 void Memory::repack(int t, bool split) noexcept {
   Table& table = tables_[t];
+  const int layer = t / shape_.n_kv_heads;
   const auto close_up = [&](BlockRef& ref) {
     const int n = ref.n_live();
     if (ref.first == 0) return;
-    for (int i = 0; i < n; ++i) move(ref.block, ref.first + i, ref.block, i, 0);
+    for (int i = 0; i < n; ++i) move(ref.block, ref.first + i, ref.block, i);
     ref.first = 0;
     ref.end = static_cast<std::uint8_t>(n);
   };
@@ -48,7 +49,7 @@ void Memory::repack(int t, bool split) noexcept {
   const auto rebase = [&](BlockRef& ref) {
     const int lag = pool_.facts(ref.block, ref.first).offset;
     if (lag == 0) return;
-    for (int slot = ref.first; slot < ref.end; ++slot) move(ref.block, slot, ref.block, slot, -lag);
+    for (int slot = ref.first; slot < ref.end; ++slot) move(ref.block, slot, ref.block, slot, -lag, layer);
     ref.base += lag;
   };
   int n_blocks = 0;
@@ -59,7 +60,7 @@ void Memory::repack(int t, bool split) noexcept {
       if (to != nullptr && !pool_.is_page(to->block) && to->n_live() == kBlockSlots &&
           pool_.n_free_pages() > 0)
         seal(*to, t);
-      melt(from);
+      melt(from, t);
     }
     if (to != nullptr && (pool_.is_page(from.block) || pool_.is_page(to->block))) {
       table.blocks[n_blocks++] = from;
@@ -79,7 +80,7 @@ void Memory::repack(int t, bool split) noexcept {
         ++n;
       if (!split && n < from.n_live()) n = 0;
       if (to->end + n > kBlockSlots) close_up(*to);
-      for (; n > 0; --n) move(from.block, from.first++, to->block, to->end++, delta);
+      for (; n > 0; --n) move(from.block, from.first++, to->block, to->end++, delta, layer);
     }
     if (from.n_live() > 0)
       table.blocks[n_blocks++] = from;
@@ -128,9 +129,9 @@ void Memory::close_inner_gaps() noexcept {
   std::fill(rank_, rank_ + next_position_ + 1, 0);
   const auto each = [&](auto visit) {
     for (int t = 0; t < shape_.n_tables(); ++t)
-      for (int b = 0; b < tables_[t].n_blocks; ++b) visit(tables_[t].blocks[b]);
+      for (int b = 0; b < tables_[t].n_blocks; ++b) visit(tables_[t].blocks[b], t / shape_.n_kv_heads);
   };
-  each([&](const BlockRef& ref) {
+  each([&](const BlockRef& ref, int) {
     for (int slot = ref.first; slot < ref.end; ++slot) {
       const SlotFacts& facts = pool_.facts(ref.block, slot);
       std::fill_n(rank_ + ref.base + facts.offset, reach_of(facts.token) + 1, 1);
@@ -142,14 +143,14 @@ void Memory::close_inner_gaps() noexcept {
     rank_[position] = below;
     below += used;
   }
-  each([&](BlockRef& ref) {
+  each([&](BlockRef& ref, int layer) {
     const int old_base = ref.base;
     const int first = pool_.facts(ref.block, ref.first).offset;
     ref.base = rank_[old_base + first] - first;
     for (int slot = ref.first; slot < ref.end; ++slot) {
       const int offset = pool_.facts(ref.block, slot).offset;
       const int turn_by = rank_[old_base + offset] - ref.base - offset;
-      if (turn_by != 0) move(ref.block, slot, ref.block, slot, turn_by);
+      if (turn_by != 0) move(ref.block, slot, ref.block, slot, turn_by, layer);
     }
   });
   next_position_ = rank_[next_position_];

@@ -6,8 +6,8 @@ namespace {
 // A bare name is the form that a stream under a hard budget needs; "-paper" is the formula as printed, for
 // comparison, where the two differ.
 constexpr PolicyRow kPolicies[] = {
-    {"novel", "score=novel, layers=dynamic, heads=adakv, select=top, codec=q4",
-     "what differs from the frame before it and is looked at, in four bits"},
+    {"novel", "score=novel, layers=dynamic, heads=adakv(safeguard=0), select=top, codec=auto",
+     "what differs from the frame before it, is looked at, and lies in heads that look back"},
     {"recent", "score=recency, select=frames",
      "the opening words and the newest whole frames; older ones leave"},
     {"full", "select=all", "everything, until the pool is full; then frames are refused"},

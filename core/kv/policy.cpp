@@ -8,6 +8,9 @@ namespace {
 
 constexpr std::string_view kKeys[] = {"when",  "score", "layers", "heads",  "select",
                                       "merge", "place", "codec",  "observe"};
+constexpr std::string_view kByBudget = "auto";
+// A share of the context: at 0.14 eight bits answered more than four did, at 0.05 fewer.
+constexpr double kEightBits = 0.1;
 constexpr int kWindow = 32;  // rows, where a part looks through a window and the score names none
 
 // A part, with the row that it came from.
@@ -87,7 +90,8 @@ class Composer {
     p.select = select_.part;
     p.merge = merge_.part;
     p.place = place_.part;
-    p.codec = codec_ != nullptr ? codec_ : codecs().front();
+    p.codec = codec_by_budget_ ? &parts::codec_q8_0 : codec_ != nullptr ? codec_ : codecs().front();
+    p.codec_by_budget = codec_by_budget_;
     p.observe = observe_;
     p.tied = heads_.row == &parts::heads_tied;
     p.score_needs = score_.row->needs;
@@ -115,7 +119,9 @@ class Composer {
   }
 
   Status read_codec(std::string_view name, std::string_view word) {
-    std::vector<std::string_view> names;
+    codec_by_budget_ = name == kByBudget;
+    if (codec_by_budget_) return ok();
+    std::vector<std::string_view> names = {kByBudget};
     for (const Codec* codec : codecs()) {
       names.push_back(codec->name);
       if (codec->name == name) codec_ = codec;
@@ -172,10 +178,15 @@ class Composer {
   Choice<MergePart> merge_;
   Choice<PlacePart> place_;
   const Codec* codec_ = nullptr;
+  bool codec_by_budget_ = false;
   Observe observe_ = Observe::frame;
 };
 
 }  // namespace
+
+const Codec& codec_for(double share) noexcept {
+  return share >= 1 ? parts::codec_f16 : share >= kEightBits ? parts::codec_q8_0 : parts::codec_q4;
+}
 
 Result<Policy> parse_policy(std::string_view text) {
   std::vector<std::string_view> names;

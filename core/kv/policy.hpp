@@ -51,6 +51,7 @@ struct Policy {
   Part<MergePart> merge;
   Part<PlacePart> place;
   const Codec* codec = nullptr;
+  bool codec_by_budget = false;  // codec=auto: codec_for() has a better one, once the budget is known
   Observe observe = Observe::frame;
   bool tied = false;      // the heads of a layer keep the same tokens: their scores are averaged
   bool bias = false;      // a slot that stands for c tokens draws the attention of c: its logits grow by ln c
@@ -63,6 +64,11 @@ struct Policy {
 
   bool evicts() const noexcept { return select.run != nullptr; }
 };
+
+// The codec of codec=auto. `share`: of all tokens that the model has positions for, those that would fit in f16. With
+// little room more tokens in fewer bits answer more than fewer tokens in more.
+// Source   more tokens, lower precision: arXiv 2412.12706; where to change is measured with the shipped model
+[[nodiscard]] const Codec& codec_for(double share) noexcept;
 
 struct PolicyRow {
   std::string_view name;

@@ -33,10 +33,17 @@ struct TextConfig {
   RopePairing pairing = RopePairing::halves;
 
   // Parts that an architecture has or has not.
-  bool qkv_bias = false;       // added to queries, keys and values
-  bool head_norms = false;     // RMS over each head of queries and of keys, before they are turned
-  int n_deepstack = 0;         // first layers behind which an image token gets more of its picture
-  int conv_length = 0;         // rows that a layer without attention mixes, its own included
+  bool qkv_bias = false;      // added to queries, keys and values
+  bool head_norms = false;    // RMS over each head of queries and of keys, before they are turned
+  int n_deepstack = 0;        // first layers behind which an image token gets more of its picture
+  int conv_length = 0;        // rows that a layer without attention mixes, its own included
+  bool branch_norms = false;  // RMS over what attention and feed-forward give, before it is added
+  Activation activation = Activation::silu;  // of the gate: silu or gelu
+  float embedding_scale = 1;                 // of text tokens
+  bool both_ways = false;                    // the rows of a picture see each other
+  int sight = 0;                             // see kv::Memory::Shape, as is far_every
+  int far_every = 1;
+  kv::Rotation near_rotation;  // of layers that see what is near
   std::vector<int> kv_layers;  // which layer of the KV memory a layer has; -1: none; empty: each its own
 
   // What the model was taught to read around a stream; ours, absent in files of others.

@@ -31,6 +31,7 @@ void Decoder::lay_out(Arena& arena, const Compute& compute, const kv::Memory::Sh
   if (c.n_deepstack > 0) deepstack_ = floats(c.n_deepstack * c.dim);
   if (c.conv_length > 0) lay_out_convolutions(arena, compute);
   row_class_ = arena.take<kv::Modality>("chunk", static_cast<std::size_t>(n_chunk_max));
+  if (c.both_ways) pictures_ = arena.take<kv::RowRange>("chunk", static_cast<std::size_t>(n_chunk_max));
   logits_ = arena.take<float>("logits", static_cast<std::size_t>(c.n_vocab));
   attention_.lay_out(arena, compute.kernels, shape, c.group(), n_chunk_max, compute.threads.count(), needs);
 }
@@ -39,7 +40,7 @@ void Decoder::prefill(const Compute& compute, kv::Memory& memory, std::span<cons
                       bool want_rows, std::span<kv::Evidence> evidence, const kv::Look* look) noexcept {
   const int n_rows = static_cast<int>(tokens.size());
   SHRIKE_CHECK(n_rows > 0 && n_rows <= n_chunk_max_, n_rows, n_chunk_max_);
-  for (int row = 0; row < n_rows; ++row) row_class_[row] = tokens[static_cast<std::size_t>(row)].modality;
+  note_rows(tokens);
   memory.append(tokens);
   for (int layer = 0; layer < config_->n_layers; ++layer) {
     const TextLayer& w = weights_->layers[static_cast<std::size_t>(layer)];
@@ -59,6 +60,19 @@ void Decoder::prefill(const Compute& compute, kv::Memory& memory, std::span<cons
     norm(compute, w.ffn_norm, n_rows);
     feed_forward(compute, w, n_rows);
     if (layer < config_->n_deepstack) add_deepstack(compute, layer, n_rows);
+  }
+}
+
+void Decoder::note_rows(std::span<const kv::TokenFacts> tokens) noexcept {
+  const int n_rows = static_cast<int>(tokens.size());
+  const auto token = [&](int row) -> const kv::TokenFacts& { return tokens[static_cast<std::size_t>(row)]; };
+  for (int row = 0; row < n_rows; ++row) row_class_[row] = token(row).modality;
+  if (pictures_ == nullptr) return;
+  for (int first = 0, end; first < n_rows; first = end) {
+    end = first + 1;
+    if (row_class_[first] == kv::Modality::image)
+      while (end < n_rows && row_class_[end] == kv::Modality::image && !kv::begins_picture(token(end))) ++end;
+    std::fill(pictures_ + first, pictures_ + end, kv::RowRange{first, end});
   }
 }
 
@@ -89,8 +103,21 @@ void Decoder::attend(const Compute& compute, kv::Memory& memory, int layer, int 
   });
   if (keys_only) return;
   attention_.attend(compute.kernels, compute.threads, memory, kv_layer, q_, mixed_, n_rows, row_class_,
-                    evidence, look);
-  linear(compute, mixed_, n_rows, {{w.o, nullptr, x_, true}});
+                    evidence, look, pictures_);
+  add_branch(compute, w.o, mixed_, w.attn_out_norm, n_rows);
+}
+
+// x += w from, or its norm, for which there is room where the branch's input was.
+void Decoder::add_branch(const Compute& compute, const MatrixView& w, const float* from,
+                         const float* out_norm, int n_rows) noexcept {
+  if (out_norm == nullptr) return linear(compute, from, n_rows, {{w, nullptr, x_, true}});
+  const int dim = config_->dim;
+  linear(compute, from, n_rows, {{w, nullptr, h_}});
+  each_row(compute, n_rows, [&](int r) {
+    float* h = h_ + static_cast<std::ptrdiff_t>(r) * dim;
+    compute.kernels.rms_norm(h, h, out_norm, dim, config_->rms_eps);
+    compute.kernels.add(row(r), h, dim);
+  });
 }
 
 // The taps of all convolutions, number by number instead of tap by tap, as one loop wants them.
@@ -179,12 +206,14 @@ void Decoder::add_deepstack(const Compute& compute, int layer, int n_rows) noexc
 
 void Decoder::feed_forward(const Compute& compute, const TextLayer& w, int n_rows) noexcept {
   const int n_ff = config_->n_ff;
+  const bool gelu = config_->activation == Activation::gelu;
+  const auto gated = gelu ? compute.kernels.gelu_mul : compute.kernels.silu_mul;
   linear(compute, h_, n_rows, {{w.gate, nullptr, gate_}, {w.up, nullptr, up_}});
   each_row(compute, n_rows, [&](int r) {
     const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(r) * n_ff;
-    compute.kernels.silu_mul(gate_ + at, up_ + at, n_ff);
+    gated(gate_ + at, up_ + at, n_ff);
   });
-  linear(compute, gate_, n_rows, {{w.down, nullptr, x_, true}});
+  add_branch(compute, w.down, gate_, w.ffn_out_norm, n_rows);
 }
 
 const float* Decoder::logits(const Compute& compute, int r) noexcept {

@@ -16,6 +16,8 @@ namespace shrike {
 //
 //   x += Wo attention(rms(x));   x += Wdown(silu(Wgate h) * Wup h),   h = rms(x)
 //
+// With norms of branches both sums are  x += rms(...).
+//
 // A layer without attention has in its place  x += Wout (C * conv(B * X)),  B, C, X = Win h,  a causal convolution over
 // a few rows, number by number. What it needs of the rows before is kept here and not in the memory, so that it is to
 // be marked and rolled back beside it.
@@ -43,6 +45,7 @@ class Decoder {
   int n_chunk_max() const noexcept { return n_chunk_max_; }
 
   // Appends tokens.size() rows to the memory and runs them through all layers. The caller has made room.
+  // Where rows of a picture see each other, all of a picture's are among them.
   // want_rows: logits() may follow; without it the last layer stops when its keys and values are stored.
   // look: null, or the memory absorbs what each layer shows. evidence: empty, one for all layers in turn, or
   // one each.
@@ -62,6 +65,9 @@ class Decoder {
   void lay_out_convolutions(Arena& arena, const Compute& compute) noexcept;
   std::size_t n_before() const noexcept;
   void feed_forward(const Compute& compute, const TextLayer& w, int n_rows) noexcept;
+  void add_branch(const Compute& compute, const MatrixView& w, const float* from, const float* out_norm,
+                  int n_rows) noexcept;
+  void note_rows(std::span<const kv::TokenFacts> tokens) noexcept;
   void norm(const Compute& compute, const float* weight, int n_rows) noexcept;
   void norm_heads(const Compute& compute, float* x, const float* weight, int n_rows, int n_heads) noexcept;
   void add_deepstack(const Compute& compute, int layer, int n_rows) noexcept;
@@ -83,6 +89,7 @@ class Decoder {
   float* before_ = nullptr;            // [n_conv_layers][conv_length - 1][dim], B * X of the last rows
   float* marked_ = nullptr;            // likewise, as of mark()
   kv::Modality* row_class_ = nullptr;  // [n_chunk_max]
+  kv::RowRange* pictures_ = nullptr;   // [n_chunk_max], where the rows of a picture see each other
   float* logits_ = nullptr;            // [n_vocab]
 };
 

@@ -32,6 +32,9 @@ Result<std::unique_ptr<Model>> Model::open(const std::string& model_path, const 
     return vision.error(Code::unsupported,
                         "cuts pictures into tiles, which this text model has no positions for",
                         model->vision_config.projector);
+  if (model->text_config.both_ways && model->vision_config.picturing.in_tiles())
+    return vision.error(Code::unsupported, "cuts pictures into tiles, which this text model sees whole",
+                        model->vision_config.projector);
   SHRIKE_TRY(model->vision_weights, read_vision_weights(vision, model->vision_config));
   model->has_vision = true;
   return model;

@@ -207,6 +207,10 @@ Result<TextWeights> read_text_weights(const gguf::File& file, const TextConfig& 
       read_attention(read, c, layer, l);
     }
     l.ffn_norm = read.vector(name("ffn_norm.weight"), c.dim);
+    if (c.branch_norms) {
+      l.attn_out_norm = read.vector(name("post_attention_norm.weight"), c.dim);
+      l.ffn_out_norm = read.vector(name("post_ffw_norm.weight"), c.dim);
+    }
     l.gate = read.matrix(name("ffn_gate.weight"), c.n_ff, c.dim);
     l.up = read.matrix(name("ffn_up.weight"), c.n_ff, c.dim);
     l.down = read.matrix(name("ffn_down.weight"), c.dim, c.n_ff);

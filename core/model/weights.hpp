@@ -27,18 +27,20 @@ struct NormView {
 };
 
 struct TextLayer {
-  const float* attn_norm = nullptr;  // [dim]
-  AffineView q;                      // [n_heads * head_dim][dim]
-  AffineView k, v;                   // [n_kv_heads * head_dim][dim]
-  const float* q_norm = nullptr;     // [head_dim]
-  const float* k_norm = nullptr;     // [head_dim]
-  MatrixView o;                      // [dim][n_heads * head_dim]
-  MatrixView conv_in;                // [3 * dim][dim], of a layer without attention, and
-  MatrixView conv;                   // [dim][conv_length], oldest first
-  MatrixView conv_out;               // [dim][dim]
-  const float* ffn_norm = nullptr;   // [dim]
-  MatrixView gate, up;               // [n_ff][dim]
-  MatrixView down;                   // [dim][n_ff]
+  const float* attn_norm = nullptr;      // [dim]
+  const float* attn_out_norm = nullptr;  // [dim]
+  AffineView q;                          // [n_heads * head_dim][dim]
+  AffineView k, v;                       // [n_kv_heads * head_dim][dim]
+  const float* q_norm = nullptr;         // [head_dim]
+  const float* k_norm = nullptr;         // [head_dim]
+  MatrixView o;                          // [dim][n_heads * head_dim]
+  MatrixView conv_in;                    // [3 * dim][dim], of a layer without attention, and
+  MatrixView conv;                       // [dim][conv_length], oldest first
+  MatrixView conv_out;                   // [dim][dim]
+  const float* ffn_norm = nullptr;       // [dim]
+  const float* ffn_out_norm = nullptr;   // [dim]
+  MatrixView gate, up;                   // [n_ff][dim]
+  MatrixView down;                       // [dim][n_ff]
 };
 struct TextWeights {
   MatrixView token_embd;               // [n_vocab][dim]

@@ -62,7 +62,7 @@ struct Wrong {
 
 TEST_F(Usage, unknown_words_are_refused_with_the_known_ones) {
   const Wrong rows[] = {
-      {{"foo"}, {"foo", "demo, watch, ask, eval, bench, plan, info, trace", "shrike --help"}},
+      {{"foo"}, {"foo", "demo, watch, ask, eval, calibrate, bench, plan, info, trace", "shrike --help"}},
       {{"--foo"}, {"--foo", "shrike --help"}},
       {{"watch", "--foo"}, {"--foo", "shrike watch --help"}},
       {{"plan", "--threads", "2", "3"}, {"3", "shrike plan --help"}},

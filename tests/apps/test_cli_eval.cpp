@@ -101,6 +101,44 @@ TEST_F(Eval, every_policy_works_at_five_percent_of_a_short_stream_and_keeps_no_m
   EXPECT_GE(n_cells, 60);
 }
 
+TEST_F(Eval, calibrate_measures_a_profile_that_novel_reads) {
+  const Finished worlds =
+      run_shrike({"calibrate", "--streams", "1", "--frames", "10", "-o", path("a.heads")});
+  ASSERT_EQ(worlds.code, 0) << worlds.err;
+  EXPECT_EQ(worlds.out, "");
+  const std::string text = bytes_of(path("a.heads"));
+  EXPECT_NE(text.find("\n6 layers, 2 kv heads\n"), text.npos) << text;
+  EXPECT_NE(text.find(" 1.00000"), text.npos) << "the head that counts most\n" << text;
+  EXPECT_EQ(run_shrike({"calibrate", "--streams", "1", "--frames", "10", "-t", "2"}).out, text)
+      << "again, on stdout";
+
+  const Finished clip = run_shrike({"calibrate", "-s", "synthetic:seed=3,fps=0.5,frames=8", "--ask",
+                                    "What did you see first?", "--ask", "What is in view now?"});
+  ASSERT_EQ(clip.code, 0) << clip.err;
+  EXPECT_NE(clip.out.find("2 questions about 8 frames"), clip.out.npos) << clip.out;
+
+  const auto with = [&](const std::string& heads) {
+    return run_shrike({"eval", "--streams", "1", "--frames", "16", "--questions", "1", "--policies", "novel",
+                       "--budgets", "10", "--mode", "requests", "--kv-heads", heads, "-o", path("out")});
+  };
+  const auto live = [&](const std::string& heads) {  // slots of each head at the end of the stream
+    const Finished f = with(heads);
+    EXPECT_EQ(f.code, 0) << f.err;
+    return Json::parse(bytes_of(path("out/eval.json")))["cells"].back()["live"].dump();
+  };
+  const std::string alike = live("none");
+  EXPECT_NE(alike, "null");
+  EXPECT_NE(alike, live(path("a.heads"))) << "heads that look back keep more";
+  EXPECT_EQ(with("/nowhere").code, 66);
+}
+
+TEST_F(Eval, calibrate_says_what_it_lacks) {
+  EXPECT_EQ(run_shrike({"calibrate", "-s", "synthetic:seed=3,frames=4"}).code, 64) << "no question";
+  EXPECT_EQ(run_shrike({"calibrate", "--ask", "What is in view now?"}).code, 64) << "nothing to ask about";
+  EXPECT_EQ(run_shrike({"calibrate", "--streams", "0"}).code, 64);
+  EXPECT_EQ(run_shrike({"calibrate", "--streams", "1", "--frames", "4", "-o", "/nowhere/a.heads"}).code, 74);
+}
+
 // The columns of a line of answers.csv; no field of this model has a comma.
 Words columns_of(const std::string& line) {
   Words columns;

@@ -1,4 +1,7 @@
 // The verbs over the tiny pairs of each family, as people type them. What they answer is noise; that they do is not.
+#include <algorithm>
+
+#include "core/npy.hpp"
 #include "tests/apps/cli_test.hpp"
 #include "tests/support/family_files.hpp"
 
@@ -47,7 +50,7 @@ TEST_F(FamilyVerbs, plan_and_ask_about_a_picture_and_a_stream) {
 
 TEST_F(FamilyVerbs, trace_takes_its_own_tokens_and_no_words_within_a_picture) {
   const std::string picture = file("picture.ppm", picture_of_thing(0).bytes);
-  for (const std::string family : {"qwen2vl", "llava"}) {
+  for (const std::string family : {"qwen2vl", "llava", "gemma3"}) {
     SCOPED_TRACE(family);
     const std::string words = path(family + "-words"), ids = path(family + "-ids");
     const auto trace = [&](Words more) {
@@ -58,9 +61,28 @@ TEST_F(FamilyVerbs, trace_takes_its_own_tokens_and_no_words_within_a_picture) {
     ASSERT_EQ(run_shrike(trace({"-o", ids, "--tokens", words + "/tokens.npy"})).code, 0);
     for (const char* name : {"/tokens.npy", "/logits.npy"})
       EXPECT_EQ(bytes_of(words + name), bytes_of(ids + name)) << name;
-    if (family == "qwen2vl")
+    if (family != "llava")
       expect_refused(trace({"-o", ids, "--tokens", "-1,65,-1"}), 64, {"--tokens", "words within a picture"});
   }
+}
+
+// Where the rows of a picture see each other, they do so as well where each row's logits are asked for.
+TEST_F(FamilyVerbs, trace_keeps_a_picture_whole_that_is_seen_both_ways) {
+  const Words words = {"trace", "--image", file("picture.ppm", picture_of_thing(0).bytes), "--prompt",
+                       "look <__media__>"};
+  const auto trace = [&](const std::string& out, Words more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    more.insert(more.end(), {"-o", path(out)});
+    EXPECT_EQ(run_shrike(pair("gemma3", more)).code, 0);
+    return read_npy(path(out) + "/logits.npy").value();
+  };
+  const Npy last = trace("last", {}), all = trace("all", {"--all-logits"});
+  ASSERT_EQ(last.shape[0], 1);
+  ASSERT_GT(all.shape[0], 9);
+  const std::size_t before = all.f32.size() - last.f32.size();
+  const auto [least, most] = std::minmax_element(last.f32.begin(), last.f32.end());
+  for (std::size_t i = 0; i < last.f32.size(); ++i)
+    ASSERT_NEAR(all.f32[before + i], last.f32[i], 2e-4f * (*most - *least)) << i;
 }
 
 TEST_F(FamilyVerbs, a_family_that_is_not_known_is_told_in_one_line) {
@@ -69,7 +91,7 @@ TEST_F(FamilyVerbs, a_family_that_is_not_known_is_told_in_one_line) {
   ASSERT_NE(at, text.npos);
   text.replace(at, 5, "rwkv7");
   expect_refused({"plan", "-m", file("other.gguf", text), "--mmproj", family_path("internvl", true)}, 65,
-                 {"rwkv7", "architecture", "llama, qwen2, qwen2vl, qwen3, qwen3vl, lfm2"});
+                 {"rwkv7", "architecture", "llama, qwen2, qwen2vl, qwen3, qwen3vl, lfm2, gemma3"});
 }
 
 }  // namespace

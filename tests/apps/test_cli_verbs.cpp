@@ -105,7 +105,7 @@ TEST_F(PlanVerb, is_a_table_of_the_same_rows_for_people) {
   EXPECT_EQ(f.err, "");
   for (const Json& row : plan["rows"]) EXPECT_THAT(f.out, HasSubstr(row["name"].get<std::string>()));
   for (const char* text : {"= one arena", "= total", "never exceeded",
-                           "smallest --kv-budget that works: ", " a sensible one: ", " of KV in q4"})
+                           "smallest --kv-budget that works: ", " a sensible one: ", " of KV in f16"})
     EXPECT_THAT(f.out, HasSubstr(text));
   EXPECT_EQ(f.out.find('\033'), f.out.npos) << "no colours where nobody looks";
 }

@@ -44,6 +44,7 @@ struct Desk {
   std::vector<float> query_mean, query_variance;  // [group][head_dim]; empty: zeros, of one head
   const RopeTable* rope = nullptr;                // null: nothing is turned
   std::array<float, 2> memory = {};
+  std::array<float, 2> worth = {1, 1};  // of words, of pictures
   int head_dim = 0, n_window = 0, group = 1;
 
   void add(std::int32_t frame, int n, std::uint8_t flags = 0, Modality modality = Modality::image) {
@@ -76,6 +77,7 @@ struct Desk {
     c.next_position = static_cast<int>(positions.size());
     c.n_window = n_window;
     c.kernels = &best_kernels();
+    std::copy(worth.begin(), worth.end(), c.worth);
     c.scratch = scratch;
     static const Turns no_turns(0);
     c.rope = rope != nullptr ? rope : &no_turns.table;

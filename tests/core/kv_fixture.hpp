@@ -101,18 +101,18 @@ class Fixture {
         Slot s{ref.base + facts.offset, facts.token, {}, {}};
         std::vector<float> row(static_cast<std::size_t>(shape.head_dim));
         const Pool& pool = memory.pool();
-        memory.read_keys(kernels, row.data(), ref, slot, 1);
+        memory.read_keys(kernels, row.data(), layer, ref, slot, 1);
         s.key.assign(row.begin(), row.end());
         pool.read_values(kernels, row.data(), ref.block, slot, 1);
         s.value.assign(row.begin(), row.end());
-        turn(s.key, ref.base);
+        turn(s.key, ref.base, base_of(layer));
         out.push_back(std::move(s));
       }
     return out;
   }
-  void turn(std::vector<double>& x, int position) const {
+  void turn(std::vector<double>& x, int position, double base = kBase) const {
     for (int pair = 0; pair < shape.head_dim / 2; ++pair) {
-      const double angle = position * std::pow(kBase, -2.0 * pair / shape.head_dim);
+      const double angle = position * std::pow(base, -2.0 * pair / shape.head_dim);
       const double a = x[static_cast<std::size_t>(2 * pair)], b = x[static_cast<std::size_t>(2 * pair + 1)];
       x[static_cast<std::size_t>(2 * pair)] = a * std::cos(angle) - b * std::sin(angle);
       x[static_cast<std::size_t>(2 * pair + 1)] = a * std::sin(angle) + b * std::cos(angle);
@@ -149,7 +149,9 @@ class Fixture {
     return out;
   }
 
-  static constexpr float kBase = 10000.0f;
+  double base_of(int layer) const { return shape.is_near(layer) ? kNearBase : kBase; }
+
+  static constexpr float kBase = 10000.0f, kNearBase = 500.0f;
   Memory::Shape shape;
   int group;
   int n_threads;
@@ -158,7 +160,7 @@ class Fixture {
   std::mt19937 random;
   std::normal_distribution<float> normal{0.0f, 1.0f};
   float key_size = 1, query_size = 1;  // 0: keys, queries of nothing but zeros
-  RopeTable rope;
+  RopeTable rope, near_rope;
   Memory memory;
   Attention attention;
   Evidence evidence;
@@ -168,7 +170,10 @@ class Fixture {
     Rotation rotation{shape.head_dim, kBase};
     if (shape.grids) rotation.sections = {shape.head_dim / 8, shape.head_dim / 4, shape.head_dim / 8};
     rope.lay_out(arena, Memory::rope_positions(shape.n_ctx), rotation, kernels.rope_neighbours);
-    memory.lay_out(arena, shape, rope, kernels);
+    if (shape.sight > 0)
+      near_rope.lay_out(arena, Memory::rope_positions(shape.n_ctx), {shape.head_dim, kNearBase},
+                        kernels.rope_neighbours);
+    memory.lay_out(arena, shape, rope, kernels, shape.sight > 0 ? &near_rope : nullptr);
     attention.lay_out(arena, kernels, shape, group, n_rows_max, n_threads, needs_);
   }
   void make_evidence() {

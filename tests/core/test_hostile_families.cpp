@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <ostream>
@@ -43,6 +44,8 @@ void PrintTo(const Change& change, std::ostream* out) { *out << change.name; }
 
 using Ints = std::vector<std::int32_t>;
 const std::string kSections = "qwen2vl.rope.dimension_sections";
+const std::string kWindow = "gemma3.attention.sliding_window";
+const std::string kPattern = "gemma3.attention.sliding_window_pattern";
 
 const Change kChanges[] = {
     {"no_sections", "qwen2vl", text, [](GgufWriter& w) { w.remove(kSections); },
@@ -238,6 +241,47 @@ const Change kChanges[] = {
     {"the_tower_of_6b", "internvl", vision,
      [](GgufWriter& w) { w.tensor("v.blk.0.ls1.weight").name = "v.blk.0.attn_q_norm.weight"; },
      "unsupported | the tower of 6B is not known here | file: v.blk.0.attn_q_norm.weight"},
+    {"a_window_of_nothing", "gemma3", text, [](GgufWriter& w) { w.set(kWindow, 0u); },
+     "malformed | is too small | file: gemma3.attention.sliding_window | got 0, allowed 1"},
+    {"a_window_below_0", "gemma3", text, [](GgufWriter& w) { w.set(kWindow, -7); },
+     "malformed | is too small | file: gemma3.attention.sliding_window | got -7, allowed 1"},
+    {"a_window_absurd", "gemma3", text, [](GgufWriter& w) { w.set(kWindow, 4294967295u); },
+     "malformed | is too large | file: gemma3.attention.sliding_window | got 4294967295, allowed 1048576"},
+    {"a_window_of_words", "gemma3", text, [](GgufWriter& w) { w.set(kWindow, std::string("wide")); },
+     "malformed | must be an integer | file: gemma3.attention.sliding_window"},
+    {"no_window", "gemma3", text, [](GgufWriter& w) { w.remove(kWindow); },
+     "missing | key is missing | file: gemma3.attention.sliding_window"},
+    {"a_window_of_everything", "gemma3", text, [](GgufWriter& w) { w.set(kWindow, 1048576u); }, "accepted"},
+    {"far_layers_never", "gemma3", text, [](GgufWriter& w) { w.set(kPattern, 0u); },
+     "malformed | is too small | file: gemma3.attention.sliding_window_pattern | got 0, allowed 1"},
+    {"far_layers_absurd", "gemma3", text, [](GgufWriter& w) { w.set(kPattern, 257u); },
+     "malformed | is too large | file: gemma3.attention.sliding_window_pattern | got 257, allowed 256"},
+    {"far_layers_one_by_one", "gemma3", text,
+     [](GgufWriter& w) {
+       w.set_array(kPattern, Ints{1, 1, 0});
+     },
+     "malformed | must be an integer | file: gemma3.attention.sliding_window_pattern"},
+    {"far_layers_as_usual", "gemma3", text, [](GgufWriter& w) { w.remove(kPattern); }, "accepted"},
+    {"a_near_base_of_0", "gemma3", text, [](GgufWriter& w) { w.set("gemma3.rope.freq_base_swa", 0.0f); },
+     "malformed | must be positive | file: gemma3.rope.freq_base_swa"},
+    {"a_near_base_of_no_number", "gemma3", text,
+     [](GgufWriter& w) { w.set("gemma3.rope.freq_base_swa", std::nanf("")); },
+     "malformed | must be finite | file: gemma3.rope.freq_base_swa"},
+    {"scores_capped", "gemma3", text, [](GgufWriter& w) { w.set("gemma3.attn_logit_softcapping", 50.0f); },
+     "unsupported | numbers that are capped are not known here | file: gemma3.attn_logit_softcapping"},
+    {"logits_capped", "gemma3", text, [](GgufWriter& w) { w.set("gemma3.final_logit_softcapping", 30.0f); },
+     "unsupported | numbers that are capped are not known here | file: gemma3.final_logit_softcapping"},
+    {"the_model_of_27b", "gemma3", text, [](GgufWriter& w) { w.set("gemma3.block_count", 62u); },
+     "unsupported | the model of 27B is not known here | file: gemma3.block_count"},
+    {"a_branch_norm_of_another_length", "gemma3", text,
+     [](GgufWriter& w) { w.tensor("blk.1.post_ffw_norm.weight").ne[0] = 8; },
+     "malformed | vector of the wrong length | file: blk.1.post_ffw_norm.weight | got 8, allowed 24"},
+    {"a_layer_of_gemma_without_attention", "gemma3", text,
+     [](GgufWriter& w) {
+       w.set_array("gemma3.attention.head_count_kv", Ints{1, 0, 1});
+     },
+     "malformed | a layer has no attention, and nothing else in its place | file: "
+     "gemma3.attention.head_count_kv"},
     {"a_turned_projection_in_few_bits", "gemma3", vision,
      [](GgufWriter& w) {
        auto& tensor = w.tensor("mm.input_projection.weight");
@@ -297,6 +341,10 @@ TEST(Families, files_of_two_families_are_no_pair) {
   EXPECT_EQ(pair("qwen2vl", "internvl"), kTiles);
   EXPECT_EQ(pair("qwen2vl", "lfm2"), kTiles);
   EXPECT_EQ(pair("qwen2vl", "llava"), "accepted");
+  const char* kWhole = "cuts pictures into tiles, which this text model sees whole: 0, 0";
+  EXPECT_EQ(pair("gemma3", "internvl"), kWhole);
+  EXPECT_EQ(pair("gemma3", "lfm2"), kWhole);
+  EXPECT_EQ(pair("gemma3", "llava"), "accepted");
 }
 
 }  // namespace

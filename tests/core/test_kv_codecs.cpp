@@ -32,8 +32,10 @@ std::vector<const Codec*> row_codecs() {
   return rows;
 }
 
-// Of a number drawn from a normal distribution, over groups of 32 of them.
+// Of a number drawn from a normal distribution, over groups of 32 of them. Of q3 a whole row's error is bounded,
+// and the largest of many numbers is far out.
 double error_of(const Codec& codec) {
+  if (&codec == &parts::codec_q3) return 1.2;
   return &codec == &parts::codec_f16 ? 2e-3 : &codec == &parts::codec_q8_0 ? 0.025 : 0.32;
 }
 
@@ -67,6 +69,76 @@ TEST(Codec, fewer_bits_hold_more_tokens_in_the_same_bytes) {
   const double f16_tokens = tokens(parts::codec_f16);
   EXPECT_GT(tokens(parts::codec_q8_0), 1.75 * f16_tokens);  // 2 x 128 + 16 to 2 x 68 + 16 bytes a slot
   EXPECT_GT(tokens(parts::codec_q4), 2.8 * f16_tokens);     // to 2 x 40 + 16
+  EXPECT_GT(tokens(parts::codec_q3), 3.9 * f16_tokens);     // to 2 x 26 + 16
+}
+
+// |e|^2 / |x|^2 over rows drawn by `draw`.
+template <class Draw>
+double relative_error(const Codec& codec, int head_dim, Draw draw) {
+  const Kernels& k = test::best_kernels();
+  std::vector<std::byte> encoded(codec.row_bytes(head_dim));
+  std::vector<float> row(static_cast<std::size_t>(head_dim)), back(row.size());
+  double error = 0, size = 0;
+  for (int round = 0; round < 500; ++round) {
+    for (float& x : row) x = draw();
+    codec.encode(k, encoded.data(), row.data(), head_dim);
+    codec.decode(k, back.data(), encoded.data(), 1, head_dim);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      error += (back[i] - row[i]) * (back[i] - row[i]);
+      size += row[i] * row[i];
+    }
+  }
+  return error / size;
+}
+
+// What eight levels leave of a normal distribution is 0.0345 of it; of fewer numbers the scale fits better.
+TEST(Codec, q3_loses_what_eight_levels_must) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  for (const int head_dim : {48, 64, 80, 128, 256}) {
+    const double error = relative_error(parts::codec_q3, head_dim, [&] { return normal(random); });
+    EXPECT_GT(error, 0.028) << head_dim;
+    EXPECT_LT(error, 0.037) << head_dim;
+  }
+}
+
+// One number in sixty or so far larger than the others, which four bits by groups are lost on: the turn spreads it.
+TEST(Codec, q3_keeps_rows_with_numbers_far_out) {
+  std::mt19937 random(4);
+  std::normal_distribution<float> normal;
+  const auto far_out = [&] { return normal(random) * (random() % 64 == 0 ? 30.0f : 1.0f); };
+  for (const int head_dim : {64, 128}) EXPECT_LT(relative_error(parts::codec_q3, head_dim, far_out), 0.06);
+}
+
+// In place, one query as many: what decoding first gives, but for the order of sums.
+TEST(Codec, q3_in_place_is_close_to_decoding_first) {
+  const Kernels& k = test::best_kernels();
+  const Codec& codec = parts::codec_q3;
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  for (const int head_dim : {8, 30, 48, 64}) {
+    const auto dim = static_cast<std::size_t>(head_dim);
+    constexpr int kKeys = kBlockSlots, kQueries = 7;
+    std::vector<float> rows(kKeys * dim), q(kQueries * dim), p(kQueries * kKeys, 1.0f / kKeys);
+    for (auto* numbers : {&rows, &q})
+      for (float& x : *numbers) x = normal(random);
+    std::vector<std::byte> encoded(kKeys * codec.row_bytes(head_dim));
+    for (std::size_t j = 0; j < kKeys; ++j)
+      codec.encode(k, encoded.data() + j * codec.row_bytes(head_dim), rows.data() + j * dim, head_dim);
+    codec.decode(k, rows.data(), encoded.data(), kKeys, head_dim);
+    std::vector<float> got(kQueries * kKeys), first = got, out(kQueries * dim, 0.5f), out_first = out;
+    codec.scores(k, got.data(), kKeys, q.data(), kQueries, encoded.data(), kKeys, head_dim, 0.2f);
+    k.attn_scores_f32(first.data(), kKeys, q.data(), head_dim, kQueries, rows.data(), head_dim, kKeys,
+                      head_dim, 0.2f);
+    for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], first[i], 1e-5) << head_dim;
+    codec.mix(k, out.data(), p.data(), kKeys, kQueries, encoded.data(), kKeys, head_dim);
+    k.attn_mix_f32(out_first.data(), head_dim, p.data(), kKeys, kQueries, rows.data(), head_dim, kKeys,
+                   head_dim);
+    for (std::size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], out_first[i], 2e-6) << head_dim;
+    std::vector<float> alone(kKeys);
+    codec.scores(k, alone.data(), kKeys, q.data() + 4 * dim, 1, encoded.data(), kKeys, head_dim, 0.2f);
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), got.begin() + 4 * kKeys)) << head_dim;
+  }
 }
 
 // Trimming, squeezing and repacking: values stay as they were encoded; a key that is turned again is rounded

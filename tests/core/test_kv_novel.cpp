@@ -24,7 +24,6 @@ Desk frames(int n, std::vector<float> keys) {
   }
   desk.rows(2, std::move(keys));
   desk.mark(Mark::mass, std::vector<float>(desk.facts.size(), 1));
-  desk.mark(Mark::seen, std::vector<float>(desk.facts.size(), 1));
   return desk;
 }
 
@@ -33,7 +32,7 @@ TEST(ScoreNovel, compares_with_the_frame_before_at_the_same_place_and_words_go_w
                          1, 0, 2,  0, 1, 1,  // the lower patch turned by 45 degrees
                          1, 0, -1, 0, 1, 1,  // the upper one round
                          1, 0, -1, 0, 1, 1});
-  const std::vector<float>& score = desk.run(parts::score_novel, {{{kNoAttention}}});
+  const std::vector<float>& score = desk.run(parts::score_novel, {{{kNoAttention}, {1}}});
   for (int j = 0; j < 3; ++j) EXPECT_EQ(score[static_cast<std::size_t>(j)], 2) << "nothing before it";
   EXPECT_THAT(score[3], FloatNear(.2929f, 1e-4f));
   EXPECT_THAT(score[4], FloatNear(0, 1e-6f));
@@ -45,12 +44,25 @@ TEST(ScoreNovel, compares_with_the_frame_before_at_the_same_place_and_words_go_w
 }
 
 TEST(ScoreNovel, what_nobody_looked_at_counts_less) {
-  Desk desk = frames(3, {1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0});
-  desk.mark(Mark::mass, {1, 1, 1, 1, 4, 1, 1, 1, 1});
-  desk.mark(Mark::seen, {1, 1, 1, 1, 8, 0, 1, 1, 1});
+  Desk desk = frames(4, {1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0});
+  desk.mark(Mark::mass, {1, 1, 1, 1, 6, 0, 1, 1, 1, 1, 1, 1});
   const std::vector<float>& score = desk.run(parts::score_novel);
-  EXPECT_THAT(score[4], FloatNear(.5f, 1e-3f)) << "new, and half of all attention of 8 rows";
-  EXPECT_THAT(score[5], FloatNear(1, 1e-6f)) << "nobody could look yet";
+  EXPECT_THAT(score[4], FloatNear(2, 1e-3f)) << "new, and looked at twice in each of three frames";
+  EXPECT_THAT(score[5], FloatNear(2e-4f, 1e-6f)) << "new, and nobody looked";
+}
+
+TEST(ScoreNovel, heads_that_answers_do_not_need_keep_less_but_for_the_newest_frame) {
+  Desk desk = frames(3, {1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0});
+  desk.worth = {0, .25f};
+  const std::vector<float> flat = desk.run(parts::score_novel, {{{kNoAttention}, {0}}});
+  const std::vector<float> score = desk.run(parts::score_novel, {{{kNoAttention}, {1}}});
+  const std::vector<float> twice = desk.run(parts::score_novel, {{{kNoAttention}, {2}}});
+  for (std::size_t j = 0; j < 6; ++j) {
+    const float worth = j % 3 == 0 ? 1e-3f : .25f;  // words, pictures; none is worth nothing
+    EXPECT_THAT(score[j], FloatNear(worth * flat[j], 1e-6f)) << j;
+    EXPECT_THAT(twice[j], FloatNear(worth * worth * flat[j], 1e-6f)) << j;
+  }
+  for (std::size_t j = 6; j < 9; ++j) EXPECT_EQ(score[j], flat[j]) << j;
 }
 
 TEST(ScoreNovel, words_between_frames_and_frames_without_a_counterpart) {
@@ -60,8 +72,7 @@ TEST(ScoreNovel, words_between_frames_and_frames_without_a_counterpart) {
   desk.add(2, 1);
   desk.rows(2, {1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0});
   desk.mark(Mark::mass, std::vector<float>(6, 1));
-  desk.mark(Mark::seen, std::vector<float>(6, 1));
-  const std::vector<float>& score = desk.run(parts::score_novel, {{{kNoAttention}}});
+  const std::vector<float>& score = desk.run(parts::score_novel, {{{kNoAttention}, {1}}});
   EXPECT_EQ(score[3], 1);
   EXPECT_EQ(score[4], 2) << "a frame of words alone has nothing to compare";
   EXPECT_GT(score[5], 100);

@@ -61,6 +61,44 @@ std::vector<std::uint8_t> memory_bytes(const Session& session) {
   return bytes;
 }
 
+TEST(Session, a_head_can_forget_for_a_moment) {
+  SessionOptions options = tiny_options();
+  options.kv_policy = "full";
+  options.rehearses = true;
+  const auto session = open(options);
+  ASSERT_NE(session, nullptr);
+  watch(*session, 0, 4);
+  constexpr const char* kQuestion = "What is in view now?";
+  const std::vector<std::uint8_t> before = memory_bytes(*session);
+  std::vector<TokenId> own(8);
+  int n_own = 0;
+  const double surprise = session->surprise(kQuestion, own, n_own);
+  ASSERT_GT(n_own, 0);
+  EXPECT_GE(surprise, 0);
+  for (const kv::Modality modality : {kv::Modality::text, kv::Modality::image}) {
+    session->hide(0, 0, modality, true);
+    EXPECT_NE(session->surprise(kQuestion, own, n_own), surprise) << "something else was looked at";
+    session->hide(0, 0, modality, false);
+    EXPECT_EQ(session->surprise(kQuestion, own, n_own), surprise);
+  }
+  EXPECT_EQ(memory_bytes(*session), before);
+  std::vector<TokenId> other = own;
+  other[0] = own[0] == 0 ? 1 : 0;
+  int n_other = 1;
+  EXPECT_GT(session->surprise(kQuestion, other, n_other), 0) << "an answer that is not its own";
+  EXPECT_LT(session->surprise(std::string(5000, 'x'), own, n_own), 0) << "too long";
+}
+
+TEST(Session, a_head_profile_is_of_its_model_or_refused) {
+  SessionOptions options = tiny_options();
+  options.head_profile = std::string(SHRIKE_SOURCE_DIR) + "/models/perch/perch-f16.heads";
+  EXPECT_EQ(Session::open(options).error().code, Code::unsupported);
+  options.head_profile = "/nowhere.heads";
+  EXPECT_EQ(Session::open(options).error().code, Code::missing);
+  options.head_profile = "none";
+  EXPECT_TRUE(Session::open(options));
+}
+
 TEST(Session, plan_equals_use_section_by_section) {
   for (const DType type : {DType::f16, DType::q8_0}) {
     SessionOptions options = tiny_options(type);

@@ -98,10 +98,10 @@ const Change kChanges[] = {
     {"too_many_special_tokens",
      [](GgufWriter& w) {
        Vocabulary v = small_vocabulary();
-       while (v.tokens.size() < 5000) v.add("mark" + std::to_string(v.tokens.size()), Vocabulary::kControl);
+       while (v.tokens.size() < 17000) v.add("mark" + std::to_string(v.tokens.size()), Vocabulary::kControl);
        v.write(w);
      },
-     "malformed | too many special tokens | file: tokenizer.ggml.token_type | got 4739, allowed 4096"},
+     "malformed | too many special tokens | file: tokenizer.ggml.token_type | got 16739, allowed 16384"},
     {"no_merges", [](GgufWriter& w) { w.remove("tokenizer.ggml.merges"); },
      "missing | key is missing | file: tokenizer.ggml.merges"},
     {"merges_empty", [](GgufWriter& w) { w.set_array("tokenizer.ggml.merges", std::vector<std::string>{}); },

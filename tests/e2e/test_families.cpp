@@ -8,6 +8,7 @@
 
 #include "core/npy.hpp"
 #include "core/session.hpp"
+#include "tests/support/alloc_guard.hpp"
 #include "tests/support/family_files.hpp"
 #include "tests/support/isas.hpp"
 
@@ -137,12 +138,47 @@ TEST_P(Families, are_the_same_bits_for_one_two_and_four_threads) {
   }
 }
 
+// A prompt of more rows than a chunk holds, where a chunk's end falls into a picture: its rows run together all the
+// same, so that it makes no difference whether the caller cuts the prompt in front of it.
+TEST_P(Families, a_picture_that_is_seen_both_ways_is_never_cut) {
+  const std::string family = "gemma3";
+  const std::vector<float> rows = read_npy(kData + "embd-" + family + ".npy").value().f32;
+  constexpr int kPicture = 9, kBetween = 4;
+  std::vector<PromptToken> prompt;
+  while (prompt.size() < 130) {
+    for (int i = 0; i < kBetween; ++i) prompt.push_back({static_cast<TokenId>(40 + i), {}});
+    for (int k = 0; k < kPicture; ++k)
+      prompt.push_back(
+          {image_row(k),
+           {0, static_cast<std::uint8_t>(k / 3), static_cast<std::uint8_t>(k % 3), kv::Modality::image}});
+  }
+  prompt.push_back({50, {}});
+  const auto logits_after = [&](std::initializer_list<std::size_t> cuts) {
+    const auto runtime = open(family, GetParam(), 1);
+    EXPECT_EQ(runtime->memory().make_room(static_cast<int>(prompt.size()), runtime->policy()), kv::Room::ok);
+    std::size_t begin = 0;
+    for (const std::size_t end : cuts) {
+      runtime->run(std::span(prompt).subspan(begin, end - begin), rows.data(), end == prompt.size());
+      begin = end;
+    }
+    return std::vector<float>(runtime->logits(), runtime->logits() + runtime->text_config().n_vocab);
+  };
+  // Row 128, where a chunk would end, is the eighth of the picture that begins with row 121, the last one.
+  const std::vector<float> whole = logits_after({prompt.size()});
+  EXPECT_EQ(whole, logits_after({121, prompt.size()}));
+  EXPECT_GT(relative_error(logits_after({128, prompt.size()}), whole), 2e-4f);
+}
+
 // The way of a user: the plan, pictures of any shape, a question, and the memory as it was.
-TEST(FamiliesSession, see_pictures_of_any_shape_and_answer_in_the_memory_planned) {
+class FamiliesSession : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(policies, FamiliesSession, testing::Values("recent", "novel", "meda"),
+                         [](const auto& policy) { return std::string(policy.param); });
+
+TEST_P(FamiliesSession, see_pictures_of_any_shape_and_answer_in_the_memory_planned) {
   for (const std::string family : kFamilies) {
     SCOPED_TRACE(family);
     SessionOptions options = options_of(family);
-    options.kv_policy = "recent";
+    options.kv_policy = GetParam();
     options.kv_budget_bytes = 0;
     options.n_threads = 1;
     options.question_tokens_max = options.answer_tokens_max = 16;
@@ -154,6 +190,9 @@ TEST(FamiliesSession, see_pictures_of_any_shape_and_answer_in_the_memory_planned
     Session& session = **opened;
     const TileLimits& tiles = session.runtime().tiles();
     bool compressed = false;
+    for (const Arena::Section& section : session.runtime().arena().sections())
+      EXPECT_EQ(section.used, section.size) << section.name;
+    const test::AllocGuard guard;
     for (int k = 0; k < 8; ++k) {
       const TileGrid grid = session.tiles_for(40 + 60 * k, 400 - 45 * k);
       const int n = tiles.width_of(grid, 0) * tiles.height_of(grid, 0);
@@ -167,6 +206,9 @@ TEST(FamiliesSession, see_pictures_of_any_shape_and_answer_in_the_memory_planned
     const auto nothing = [](void*, std::string_view) { return true; };
     EXPECT_NE(session.ask("what?", nothing, nullptr).status, Ask::too_long);
     EXPECT_EQ(session.runtime().memory().next_position(), position);
+    if (test::alloc_guard_works()) {
+      EXPECT_EQ(guard.made(), 0u);
+    }
   }
 }
 

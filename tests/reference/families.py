@@ -142,6 +142,9 @@ MARKS = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<i
          "<|image_end|>", "<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>", "<|endoftext|>"]
 
 
+GEMMA_MARKS = ["<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>"]
+
+
 def byte_vocabulary(pre="qwen2"):
     tokens = byte_letters() + MARKS
     return {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": pre, "tokenizer.ggml.tokens": tokens,
@@ -322,6 +325,50 @@ class Lfm2Text(Text):
             h = rms_norm(x, w[b + "ffn_norm.weight"], self.eps)
             x = x + w.linear(silu(w.linear(h, b + "ffn_gate")) * w.linear(h, b + "ffn_up"), b + "ffn_down")
         return rms_norm(x, w["token_embd_norm.weight"], self.eps) @ w["token_embd.weight"].T
+
+
+class Gemma3Text(Text):
+    """Layers 0 and 1 see only what is near, layer 2 all; the rows of a picture see each other in every layer."""
+    eps, window, far_every, near_base, factor = 1e-6, 7, 3, 10000.0, 8.0
+
+    def make(self):
+        super().make()
+        for layer in range(self.layers):
+            for n in ("post_attention_norm", "post_ffw_norm"):
+                self.w.vector(f"blk.{layer}.{n}.weight", self.dim, 0.5)
+
+    def keys(self):
+        a = self.arch + "."
+        return {**super().keys(), a + "attention.sliding_window": self.window,
+                a + "attention.sliding_window_pattern": self.far_every,
+                a + "rope.scaling.type": "linear", a + "rope.scaling.factor": self.factor,
+                "tokenizer.ggml.add_space_prefix": False, "tokenizer.ggml.add_bos_token": True}
+
+    def forward(self, tokens, image_rows, grids):
+        w, n, d = self.w, len(tokens), self.dim
+        x = np.array([np.sqrt(d) * w["token_embd.weight"][t] if t >= 0 else image_rows[-1 - t] for t in tokens])
+        picture, k = np.full(n, -1), 0  # which picture each row is of
+        for p, (rows, columns) in enumerate(grids):
+            picture[[i for i, t in enumerate(tokens) if k <= -1 - t < k + rows * columns]] = p
+            k += rows * columns
+        at = np.arange(n)
+        distance = at[:, None] - at[None]
+        same = (picture[:, None] == picture[None]) & (picture[:, None] >= 0)
+        frequency = np.arange(self.hd // 2) * -2 / self.hd
+        for layer in range(self.layers):
+            b = f"blk.{layer}."
+            near = (layer + 1) % self.far_every != 0
+            seen = (distance >= 0) & (distance < (self.window if near else n)) | same
+            angles = at[:, None] * (self.near_base ** frequency if near else self.base ** frequency / self.factor)
+            h = rms_norm(x, w[b + "attn_norm.weight"], self.eps)
+            q, k, v = (w.linear(h, b + f"attn_{m}").reshape(n, -1, self.hd) for m in "qkv")
+            q, k = (rms_norm(y, w[b + f"attn_{m}_norm.weight"], self.eps) for y, m in ((q, "q"), (k, "k")))
+            mixed = attention(turn_halves(q, angles), turn_halves(k, angles), v, seen)
+            x = x + rms_norm(w.linear(mixed, b + "attn_output"), w[b + "post_attention_norm.weight"], self.eps)
+            h = rms_norm(x, w[b + "ffn_norm.weight"], self.eps)
+            h = w.linear(gelu(w.linear(h, b + "ffn_gate")) * w.linear(h, b + "ffn_up"), b + "ffn_down")
+            x = x + rms_norm(h, w[b + "post_ffw_norm.weight"], self.eps)
+        return rms_norm(x, w["output_norm.weight"], self.eps) @ w["token_embd.weight"].T
 
 
 # --- the towers -----------------------------------------------------------------------------------------------------
@@ -587,7 +634,7 @@ class Llava(Tower):
 
 
 class Gemma3(Tower):
-    projector, image_size, join = "gemma3", 32, 4
+    projector, image_size, join = "gemma3", 48, 4
 
     def own_keys(self):
         return {"clip.use_gelu": True}
@@ -663,8 +710,8 @@ PAIRS = {
     "qwen3vl": (lambda n: Text(n, "qwen3vl", F16, [4, 2, 2], True, 2), Qwen3Vl, OWN_SIZES),
     "internvl": (lambda n: Text(n, "qwen2"), InternVl, ONE_TILE),
     "internvl3.5": (lambda n: Text(n, "qwen3"), InternVl, ONE_TILE),
-    # Its text model is not known; the tower is checked beside another one.
-    "gemma3": (lambda n: Text(n, "llama"), Gemma3, [(32, 32), (32, 32)]),
+    "gemma3": (lambda n: Gemma3Text(n, "gemma3", vocabulary=piece_vocabulary(GEMMA_MARKS)), Gemma3,
+               [(48, 48), (48, 48)]),
     "lfm2": (lambda n: Lfm2Text(n, "lfm2", vocabulary=byte_vocabulary("lfm2")), Lfm2, [(24, 40), (8, 48)]),
     "llava": (lambda n: Text(n, "llama", vocabulary=piece_vocabulary()), Llava, ONE_TILE),
 }

@@ -58,7 +58,8 @@ struct ProcessState {
 };
 ProcessState process_state(const std::string& pid) {
   std::ifstream in("/proc/" + pid + "/stat");
-  const std::string text(std::istreambuf_iterator<char>(in), {});
+  std::string text;  // reading fails where the process ends meanwhile, and leaves nothing
+  std::getline(in, text);
   const std::size_t name = text.find('(') + 1, name_end = text.rfind(") ");
   if (name_end == text.npos) return {};
   return {text[name_end + 2], static_cast<pid_t>(std::atoi(text.c_str() + name_end + 4)),

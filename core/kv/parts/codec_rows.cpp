@@ -1,5 +1,6 @@
 #include "core/kv/catalogue.hpp"
-#include "platform/kernels/rows.hpp"
+#include "core/limits.hpp"
+#include "platform/kernels/turned.hpp"
 
 namespace shrike::kv::parts {
 namespace {
@@ -31,6 +32,8 @@ struct Rows {
 };
 using Q8 = Rows<RowQ8, &Kernels::rows_q8>;
 using Q4 = Rows<RowQ4, &Kernels::rows_q4>;
+using Q3 = Rows<RowQ3, &Kernels::rows_q3>;
+static_assert(limits::kHeadDimMax <= kTurnedMax);
 
 // Three queries share what is unpacked; from four tiles of them on, unpacking once for all is cheaper.
 constexpr int kInPlaceMax = 9;
@@ -47,5 +50,9 @@ const Codec codec_q4{"q4",       "four bits, a scale and a least for 32 numbers:
                      Q4::decode, Q4::scores,
                      Q4::mix,    nullptr,
                      kInPlaceMax};
+const Codec codec_q3{"q3",       "three bits and a scale for a row, turned before it is rounded: 0.20 of f16",
+                     Q3::bytes,  Q3::encode,
+                     Q3::decode, Q3::scores,
+                     Q3::mix};
 
 }  // namespace shrike::kv::parts

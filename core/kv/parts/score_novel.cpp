@@ -10,7 +10,8 @@ namespace {
 
 constexpr float kNew = 2;         // no cosine is farther: nothing to compare with
 constexpr float kSpoken = 1;      // words between frames
-constexpr float kUnseen = 1e-5f;  // attention that what nobody looked at is taken to have had
+constexpr float kUnseen = 2e-4f;  // attention a frame that what nobody looked at is taken to have had
+constexpr float kIdle = 1e-3f;    // worth of a head that answers do not need: what it keeps still differs
 constexpr float kNewest = 1e6f;   // the newest frame stays
 
 struct Run {
@@ -44,37 +45,44 @@ void compare(const Candidates& slots, Run now, Run before, std::span<float> scor
   }
 }
 
-// score_j = novelty_j * (attention received for each row that could give it) ^ attention. Where nothing
-// happens, a frame repeats the one before it and leaves; what stays is where something came, moved or left, and
-// was looked at since. What drifts slowly is compared over longer and longer times, as the frames between leave.
+// score_j = novelty_j * (attention received a frame since) ^ attention * (worth of its head) ^ heads. Where
+// nothing happens, a frame repeats the one before it and leaves; what stays is where something came, moved or
+// left, was looked at since, and lies in a head that answers need. What drifts slowly is compared over longer and
+// longer times, as the frames between leave.
 void novel(const Candidates& slots, const Args& args, std::span<float> score) noexcept {
-  const float *mass = slots.mark(Mark::mass), *seen = slots.mark(Mark::seen);
+  const float* mass = slots.mark(Mark::mass);
+  float worth[2];
+  for (int c = 0; c < 2; ++c) worth[c] = std::pow(std::max(slots.worth[c], kIdle), args[1].value);
+  const int newest = slots.n() > 0 ? slots.token(slots.n() - 1).frame : kNoFrame;
   Run now, before;
   for (int begin = 0; begin < slots.n(); begin = now.end) {
     now = {begin, begin + 1};
     while (now.end < slots.n() && slots.token(now.end).frame == slots.token(begin).frame) ++now.end;
-    const std::span<float> scores =
-        score.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(now.end - begin));
-    if (slots.token(begin).frame == kNoFrame) {
-      std::fill(scores.begin(), scores.end(), kSpoken);
-    } else {
-      compare(slots, now, before, score);
-      before = now;
+    const int frame = slots.token(begin).frame;
+    if (frame == kNoFrame) {
+      std::fill(score.begin() + now.begin, score.begin() + now.end, kSpoken);
+      continue;
     }
-    for (int j = begin; j < now.end; ++j)
-      if (seen[j] > 0)
-        score[static_cast<std::size_t>(j)] *= std::pow(mass[j] / seen[j] + kUnseen, args[0].value);
+    compare(slots, now, before, score);
+    before = now;
+    const float frames = static_cast<float>(std::max(newest - frame, 0) + 1);
+    for (int j = begin; j < now.end; ++j) {
+      const float looked_at = std::pow(mass[j] / frames + kUnseen, args[0].value);
+      score[static_cast<std::size_t>(j)] *=
+          looked_at * worth[static_cast<std::size_t>(slots.token(j).modality)];
+    }
   }
   std::fill(score.begin() + before.begin, score.begin() + before.end, kNewest);
 }
 
 }  // namespace
 
-const PartRow<ScorePart> score_novel{"novel",
-                                     novel,
-                                     {{{"attention", {1}, 0, 4}}},
-                                     kNeedKeys | need(Mark::mass) | need(Mark::seen),
-                                     "what differs from the frame before it, and is looked at",
-                                     Scale::probability};
+const PartRow<ScorePart> score_novel{
+    "novel",
+    novel,
+    {{{"attention", {1}, 0, 4}, {"heads", {2}, 0, 4}}},
+    kNeedKeys | need(Mark::mass),
+    "what differs from the frame before it, is looked at, and in heads that answers need",
+    Scale::probability};
 
 }  // namespace shrike::kv::parts

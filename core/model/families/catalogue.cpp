@@ -9,7 +9,8 @@ namespace {
 
 using namespace families;
 
-constexpr const TextFamily* kTexts[] = {&kLlama, &kQwen2, &kQwen2Vl, &kQwen3, &kQwen3Vl, &kLfm2Text};
+constexpr const TextFamily* kTexts[] = {&kLlama,   &kQwen2,    &kQwen2Vl,   &kQwen3,
+                                        &kQwen3Vl, &kLfm2Text, &kGemma3Text};
 constexpr const VisionFamily* kVisions[] = {&kIdefics3, &kQwen2VlMerger, &kQwen25VlMerger, &kQwen3VlMerger,
                                             &kInternVl, &kLlava,         &kGemma3,         &kLfm2};
 

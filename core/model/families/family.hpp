@@ -34,6 +34,8 @@ extern const VisionFamily kQwen2VlMerger, kQwen25VlMerger, kQwen3VlMerger;
 
 extern const VisionFamily kInternVl;
 extern const VisionFamily kLlava;
+
+extern const TextFamily kGemma3Text;
 extern const VisionFamily kGemma3;
 
 extern const TextFamily kLfm2Text;
