@@ -230,6 +230,7 @@ void register_vectors(const Kernels& k, const std::string& isa) {
       [&k](float* x) { k.layer_norm(out.data(), x, weight.data(), weight.data(), 768, 1e-5f); });
   add("gelu", 8, [&k](float* x) { k.gelu(x, 768); });
   add("silu_mul", 12, [&k](float* x) { k.silu_mul(x, weight.data(), 768); });
+  add("gelu_mul", 12, [&k](float* x) { k.gelu_mul(x, weight.data(), 768); });
   add("quantize_q8", 5, [&k](float* x) { k.quantize_q8(quants.data(), scales.data(), x, 768); });
 }
 

@@ -1,5 +1,6 @@
 // Runs one kernel so many times and does nothing else, so that its instructions can be counted from outside: those of
 // two runs less those of one. Alone, it lists cases and kernel sets: bench/count_instructions.sh.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +12,7 @@
 namespace shrike {
 namespace {
 
-constexpr int kKeys = 256, kDim = 64, kQueries = 8, kIn = 576, kOut = 64;
+constexpr int kKeys = 256, kDim = 64, kQueries = 8, kIn = 576, kOut = 64, kPanelOut = 32;
 
 std::vector<float> numbers(int n, float low, float high) {
   std::vector<float> out(static_cast<std::size_t>(n));
@@ -81,6 +82,56 @@ void int8_dot(const Kernels& k, int times, int n_rows) {
   for (int i = 0; i < times; ++i) k.matmul_q8_0(task);
 }
 
+// The same with halves.
+void halves_dot(const Kernels& k, int times, int n_rows) {
+  const auto w = halves(kPanelOut * kIn);
+  const auto x = numbers(n_rows * kIn, -1, 1);
+  std::vector<float> y(static_cast<std::size_t>(n_rows * kPanelOut));
+  Matmul task;
+  task.w = reinterpret_cast<const std::byte*>(w.data());
+  task.w_row_bytes = kIn * sizeof(f16);
+  task.n_in = task.x_stride = kIn;
+  task.out_end = task.y_stride = kPanelOut;
+  task.n_rows = n_rows;
+  task.x = x.data();
+  task.y = y.data();
+  for (int i = 0; i < times; ++i) k.matmul_f16(task);
+}
+
+// Many rows over panels: what quantised weights go over, and what halves and attention do.
+const PanelKernels& for_quants(const Kernels& k) { return k.narrow.fast ? k.narrow : k.wide; }
+
+void panel_dot(const PanelKernels& panels, int times, int n_rows) {
+  const std::vector<std::byte> panel(panels.form.strip_bytes(kIn) *
+                                     static_cast<std::size_t>(div_ceil(kPanelOut, panels.form.outs)));
+  const std::vector<std::byte> rows(panels.form.row_bytes(kIn) * static_cast<std::size_t>(n_rows));
+  std::vector<float> y(static_cast<std::size_t>(n_rows * kPanelOut));
+  PanelTask task;
+  task.panel = panel.data();
+  task.rows = rows.data();
+  task.n_in = kIn;
+  task.n_outs = task.y_stride = kPanelOut;
+  task.n_rows = n_rows;
+  task.y = y.data();
+  for (int i = 0; i < times; ++i) panels.multiply(task);
+}
+
+// Weights become a panel, once for all rows.
+void panel_pack(const PanelKernels& panels, int times) {
+  const auto w = numbers(kPanelOut * kIn, -1, 1);
+  std::vector<std::byte> panel(panels.form.strip_bytes(kIn) *
+                               static_cast<std::size_t>(div_ceil(kPanelOut, panels.form.outs)));
+  for (int i = 0; i < times; ++i) {
+    std::byte* to = panel.data();
+    for (int out = 0; out < kPanelOut; out += panels.form.outs)
+      for (int at = 0; at < kIn; at += panels.form.depth) {
+        const int n = std::min(panels.form.depth, kIn - at);
+        panels.pack_outs(to, w.data() + out * kIn + at, kIn, std::min(panels.form.outs, kPanelOut - out), n);
+        to += panels.form.block_bytes(n);
+      }
+  }
+}
+
 const struct {
   const char* name;
   const char* shape;
@@ -95,6 +146,16 @@ const struct {
      [](const Kernels& k, int times) { int8_dot(k, times, 1); }},
     {"int8-dot-rows", "matmul_q8_0 576x64x8", 8 * kIn* kOut,
      [](const Kernels& k, int times) { int8_dot(k, times, 8); }},
+    {"halves-dot-rows", "matmul_f16 576x32x4", 4 * kIn* kPanelOut,
+     [](const Kernels& k, int times) { halves_dot(k, times, 4); }},
+    {"panel-quants", "multiply 576x32x12", 12 * kIn* kPanelOut,
+     [](const Kernels& k, int times) { panel_dot(for_quants(k), times, 12); }},
+    {"panel-halves", "multiply 576x32x12", 12 * kIn* kPanelOut,
+     [](const Kernels& k, int times) { panel_dot(k.wide, times, 12); }},
+    {"panel-quants-pack", "pack_outs 576x32", kIn* kPanelOut,
+     [](const Kernels& k, int times) { panel_pack(for_quants(k), times); }},
+    {"panel-halves-pack", "pack_outs 576x32", kIn* kPanelOut,
+     [](const Kernels& k, int times) { panel_pack(k.wide, times); }},
 };
 
 }  // namespace
