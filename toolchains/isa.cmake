@@ -9,14 +9,15 @@
 set(SHRIKE_FLAGS_scalar "")
 set(SHRIKE_FLAGS_avx2 -mavx2 -mfma -mf16c)
 set(SHRIKE_FLAGS_avx512 ${SHRIKE_FLAGS_avx2} -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx512vnni
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # of its own header's registers that may be anything
+  # of its own header's registers that may be anything
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 set(SHRIKE_FLAGS_neon "")
 set(SHRIKE_FLAGS_neon_dotprod -march=armv8.2-a+dotprod)
 set(SHRIKE_FLAGS_neon_i8mm -march=armv8.2-a+dotprod+i8mm)
 
 # The families that a set improves; the others are its parent's.
 set(SHRIKE_FAMILIES_avx2 norm act rope convert dot quants attention rows turned merge image peak panel)
-set(SHRIKE_FAMILIES_avx512 peak panel)
+set(SHRIKE_FAMILIES_avx512 act attention peak panel)
 set(SHRIKE_FAMILIES_neon norm act rope convert dot quants attention rows turned merge image peak panel)
 set(SHRIKE_FAMILIES_neon_dotprod quants panel)
 set(SHRIKE_FAMILIES_neon_i8mm panel)

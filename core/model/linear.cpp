@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "platform/check.hpp"
+#include "platform/fetch.hpp"
+#include "platform/kernels/groups.hpp"
 
 namespace shrike {
 namespace {
@@ -80,6 +82,28 @@ void multiply_in_place(const Compute& c, const float* x, int n_rows, const Produ
   }
 }
 
+// The same of types that a panel takes as they are.
+void pack_panel_groups(const Compute& c, const PanelKernels& panels, const MatrixView& w, int begin, int end,
+                       std::byte* panel) noexcept {
+  constexpr int kStageGroups = kStageDepth / kQ8Group;
+  const DTypeInfo info = dtype_info(w.type);
+  Group groups[kStageOuts * kStageGroups];
+  for (int first = begin; first < end; first += panels.form.outs) {
+    const int n_outs = std::min(panels.form.outs, end - first);
+    const std::byte* next = w.row(first) + static_cast<std::ptrdiff_t>(n_outs) * w.row_bytes;  // in order of memory
+    for (int group = 0; group < w.n_cols / kQ8Group; group += kStageGroups) {
+      const int n = std::min(kStageGroups, w.n_cols / kQ8Group - group);
+      const std::size_t n_bytes = static_cast<std::size_t>(n * kQ8Group / info.weights * info.bytes);
+      for (int out = 0; out < n_outs; ++out, next += n_bytes) {
+        if (first + panels.form.outs < end) fetch_ahead(next, n_bytes);
+        c.kernels.unpack(w.type, w.row(first + out), group, n, groups + out * kStageGroups);
+      }
+      for (int g = 0; g < n; ++g, panel += panels.form.block_bytes(kQ8Group))
+        panels.pack_groups(panel, groups + g, kStageGroups, n_outs);
+    }
+  }
+}
+
 // Outputs [begin, end) of w become strips, one behind the other.
 void pack_panel(const Compute& c, const PanelKernels& panels, const MatrixView& w, int begin, int end,
                 float* stage, std::byte* panel) noexcept {
@@ -105,7 +129,10 @@ void multiply_panel(const Compute& c, const PanelKernels& panels, int n_rows, co
                     int end, int thread) noexcept {
   std::byte* panel = c.panel.panels + static_cast<std::size_t>(thread) * c.panel.panel_bytes;
   float* stage = c.panel.stages + static_cast<std::ptrdiff_t>(thread) * kStageOuts * kStageDepth;
-  pack_panel(c, panels, p.w, begin, end, stage, panel);
+  if (panels.pack_groups != nullptr && has_one_scale(p.w.type))
+    pack_panel_groups(c, panels, p.w, begin, end, panel);
+  else
+    pack_panel(c, panels, p.w, begin, end, stage, panel);
   PanelTask task;
   task.panel = panel;
   task.rows = c.panel.rows;

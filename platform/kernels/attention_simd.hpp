@@ -21,6 +21,7 @@ inline void score_tile(float* scores, std::ptrdiff_t score_stride, const float* 
   for (int r = 0; r < rows; ++r) {
     float sums[keys];
     sum_tile<Lanes, keys>(sums, acc[r]);
+#pragma GCC unroll 4
     for (int c = 0; c < keys; ++c) scores[r * score_stride + c] = sums[c] * scale;
   }
 }
@@ -56,7 +57,9 @@ template <class Lanes, int rows, int parts, class T>
 inline void mix_strip(float* out, std::ptrdiff_t out_stride, const float* p, std::ptrdiff_t p_stride,
                       const T* v, std::ptrdiff_t v_stride, int n_keys) noexcept {
   typename Lanes::Vec acc[rows][parts];
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
     for (int s = 0; s < parts; ++s) acc[r][s] = Lanes::load(out + r * out_stride + s * Lanes::kWidth);
   for (int j = 0; j < n_keys; ++j) {
     typename Lanes::Vec value[parts];
@@ -72,7 +75,9 @@ inline void mix_strip(float* out, std::ptrdiff_t out_stride, const float* p, std
       }
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
     for (int s = 0; s < parts; ++s) Lanes::store(out + r * out_stride + s * Lanes::kWidth, acc[r][s]);
 }
 

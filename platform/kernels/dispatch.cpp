@@ -109,6 +109,8 @@ Kernels kernels_for(Isa isa) noexcept {
 #endif
 #if SHRIKE_HAVE_AVX512
   if (isa == Isa::avx512) {
+    install_act_avx512(k);
+    install_attention_avx512(k);
     install_peak_avx512(k);
     install_panel_avx512(k);
   }

@@ -24,8 +24,11 @@ template <class Lanes, int rows, int outs, class T>
 inline void dot_tile(typename Lanes::Vec (&acc)[rows][outs], const float* x, std::ptrdiff_t x_stride,
                      const T* w, std::ptrdiff_t w_stride, int n) noexcept {
   using Vec = typename Lanes::Vec;
-  for (auto& row : acc)
-    for (Vec& sum : row) sum = Lanes::zero();
+  // Every loop over sums is unrolled: one that is not would keep them all in memory.
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int c = 0; c < outs; ++c) acc[r][c] = Lanes::zero();
   // One row is bound by memory. The next tile is fetched meanwhile, line by line in the order of memory, whatever
   // the order of reading, because that is what memory is fast at.
   const auto* next = reinterpret_cast<const char*>(w + outs * w_stride);
@@ -65,18 +68,23 @@ inline void dot_tile(typename Lanes::Vec (&acc)[rows][outs], const float* x, std
   }
   if (k == n) return;
   Vec weights[outs];
+#pragma GCC unroll 8
   for (int c = 0; c < outs; ++c) weights[c] = load_tail<Lanes>(w + c * w_stride + k, n - k);
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
     const Vec v = load_tail<Lanes>(x + r * x_stride + k, n - k);
+#pragma GCC unroll 8
     for (int c = 0; c < outs; ++c) acc[r][c] = Lanes::fma(v, weights[c], acc[r][c]);
   }
 }
 
 template <class Lanes, int outs>
 inline void sum_tile(float* out, const typename Lanes::Vec (&acc)[outs]) noexcept {
-  int c = 0;
-  for (; c + 4 <= outs; c += 4) Lanes::sum4(out + c, acc[c], acc[c + 1], acc[c + 2], acc[c + 3]);
-  for (; c < outs; ++c) out[c] = Lanes::sum(acc[c]);
+  constexpr int kFours = outs / 4 * 4;
+#pragma GCC unroll 8
+  for (int c = 0; c < kFours; c += 4) Lanes::sum4(out + c, acc[c], acc[c + 1], acc[c + 2], acc[c + 3]);
+#pragma GCC unroll 8
+  for (int c = kFours; c < outs; ++c) out[c] = Lanes::sum(acc[c]);
 }
 
 // Calls tile<rows, outs>(row, out) over a rectangle, big tiles first.
@@ -126,6 +134,7 @@ void matmul_floats(const Matmul& t) noexcept {
     typename Lanes::Vec acc[rows][outs];
     dot_tile<Lanes, rows, outs>(acc, t.x + static_cast<std::ptrdiff_t>(row) * t.x_stride, t.x_stride,
                                 reinterpret_cast<const T*>(t.w) + out * w_stride, w_stride, t.n_in);
+#pragma GCC unroll 8
     for (int r = 0; r < rows; ++r) {
       float sums[outs];
       sum_tile<Lanes, outs>(sums, acc[r]);

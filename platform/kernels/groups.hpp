@@ -224,6 +224,13 @@ inline bool with_qblock(DType type, Fn&& fn) noexcept {
   }
 }
 
+// Whether a group of this type is d * q and nothing else.
+inline bool has_one_scale(DType type) noexcept {
+  bool one = false;
+  with_qblock(type, [&]<class Block>() { one = QType<Block>::kScales == 1 && !QType<Block>::kMinimum; });
+  return one;
+}
+
 // Groups [first_group, first_group + n_groups) of a row, counted from its start, of any type with groups;
 // n_groups >= 0. Reads the qblocks that hold them, nothing beyond.
 inline void unpack(DType type, const std::byte* row, int first_group, int n_groups, Group* out) noexcept {

@@ -33,6 +33,8 @@ void install_image_avx2(Kernels& k) noexcept;
 void install_peak_avx2(Kernels& k) noexcept;
 void install_panel_avx2(Kernels& k) noexcept;
 
+void install_act_avx512(Kernels& k) noexcept;
+void install_attention_avx512(Kernels& k) noexcept;
 void install_peak_avx512(Kernels& k) noexcept;
 void install_panel_avx512(Kernels& k) noexcept;
 

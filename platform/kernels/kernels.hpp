@@ -158,6 +158,8 @@ struct PanelKernels {
   // ... or turned, [n][n_outs]; of `wide` only.
   void (*pack_columns)(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept;
   void (*multiply)(const PanelTask& task) noexcept;
+  // ... or bytes with one scale already, exactly as they are; a whole block, of `narrow` only. See has_one_scale().
+  void (*pack_groups)(std::byte* block, const Group* groups, std::ptrdiff_t stride, int n_outs) noexcept;
 };
 
 struct Kernels {

@@ -31,7 +31,7 @@ struct LanesAvx2 {
   static Vec fma(Vec a, Vec b, Vec c) noexcept { return _mm256_fmadd_ps(a, b, c); }
 
   // What an empty statement might change, the compiler keeps in one register instead of copying it about.
-  static void stay(Vec& v) noexcept { asm("" : "+x"(v)); }
+  static void stay(Vec& v) noexcept { asm("" : "+v"(v)); }
 
   // ((0+1)+(2+3)) + ((4+5)+(6+7)), and four of them at once in the same order.
   static float sum(Vec v) noexcept {

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 #endif
 
+#include "platform/kernels/groups.hpp"
 #include "platform/kernels/install.hpp"
 #include "platform/kernels/panel.hpp"
 
@@ -75,6 +76,52 @@ void pack_outs(std::byte* block, const float* w, std::ptrdiff_t stride, int n_ou
       const std::uint32_t raised = steps[step] ^ 0x80808080u;
       std::memcpy(block + (step * Raised::kOuts + out) * Raised::kStep, &raised, sizeof(raised));
     }
+  }
+}
+
+// Bytes of sixteen groups become steps of sixteen outputs each: squares of four by four within 128 bits, whose
+// lanes then come together.
+void turn_groups(std::byte* steps, const std::int8_t* const (&q)[16]) noexcept {
+  __m512i two[8], odd[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q[i]));
+    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q[i + 8]));
+    two[i] = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    odd[i] = _mm512_unpacklo_epi32(two[i], two[i + 1]);
+    odd[i + 1] = _mm512_unpackhi_epi32(two[i], two[i + 1]);
+  }
+  const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
+  const __m512i second = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+  const __m512i raise = _mm512_set1_epi8(-128);
+  const auto put_step = [&](int step, __m512i of) {
+    _mm512_storeu_si512(steps + step * Raised::kOuts * Raised::kStep, _mm512_xor_si512(of, raise));
+  };
+#pragma GCC unroll 4
+  for (int s = 0; s < 4; ++s) {
+    const auto four = [&](int i) {
+      const __m512i a = odd[i + s / 2], b = odd[i + 2 + s / 2];
+      return s % 2 == 0 ? _mm512_unpacklo_epi64(a, b) : _mm512_unpackhi_epi64(a, b);
+    };
+    put_step(s, _mm512_permutex2var_epi64(four(0), first, four(4)));
+    put_step(s + 4, _mm512_permutex2var_epi64(four(0), second, four(4)));
+  }
+}
+
+void pack_groups(std::byte* block, const Group* groups, std::ptrdiff_t stride, int n_outs) noexcept {
+  static constexpr Group kNone{};
+  std::byte* scales = block + Raised::kDepth * Raised::kOuts;
+  for (int half = 0; half < Raised::kOuts; half += 16) {
+    const std::int8_t* q[16];
+    for (int i = 0; i < 16; ++i) {
+      const Group& group = half + i < n_outs ? groups[(half + i) * stride] : kNone;
+      q[i] = group.q;
+      put_scale(scales + (half + i) * 4, group.d[0]);
+    }
+    turn_groups(block + half * Raised::kStep, q);
   }
 }
 
@@ -165,19 +212,18 @@ void tile_wide(__m512 (&sums)[rows][kVecs], const std::byte* strip, const std::b
   }
 }
 
-void put(const PanelTask& t, int row, int out, const __m512 (&sums)[kVecs]) noexcept {
-  if (t.n_outs - out < 16 * kVecs) {
-    float some[16 * kVecs];
-    for (int v = 0; v < kVecs; ++v) _mm512_storeu_ps(some + 16 * v, sums[v]);
-    return finish(t, row, out, t.n_outs - out, some);
-  }
-  float* y = t.y + static_cast<std::ptrdiff_t>(row) * t.y_stride + out;
-  for (int v = 0; v < kVecs; ++v) {
-    __m512 sum = sums[v];
-    if (t.bias != nullptr) sum = _mm512_add_ps(sum, _mm512_loadu_ps(t.bias + out + 16 * v));
-    if (t.accumulate) sum = _mm512_add_ps(_mm512_loadu_ps(y + 16 * v), sum);
-    _mm512_storeu_ps(y + 16 * v, sum);
-  }
+[[gnu::noinline]] void put_some(const PanelTask& t, int row, int out, __m512 first, __m512 second) noexcept {
+  float some[16 * kVecs];
+  _mm512_storeu_ps(some, first);
+  _mm512_storeu_ps(some + 16, second);
+  finish(t, row, out, t.n_outs - out, some);
+}
+
+// By value: sums that something points to would be kept in memory all the while.
+inline void put(const PanelTask& t, float* y, int out, __m512 sum) noexcept {
+  if (t.bias != nullptr) sum = _mm512_add_ps(sum, _mm512_loadu_ps(t.bias + out));
+  if (t.accumulate) sum = _mm512_add_ps(_mm512_loadu_ps(y), sum);
+  _mm512_storeu_ps(y, sum);
 }
 
 template <int rows, bool wide>
@@ -194,7 +240,17 @@ void over_strips(const PanelTask& t, int row) noexcept {
       tile_wide<rows>(sums, strip, x, row_bytes, t.n_in);
     else
       tile_bytes<rows>(sums, strip, x, row_bytes, t.n_in);
-    for (int r = 0; r < rows; ++r) put(t, row + r, out, sums[r]);
+    float* y = t.y + static_cast<std::ptrdiff_t>(row) * t.y_stride + out;
+    const bool whole = t.n_outs - out >= 16 * kVecs;
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r, y += t.y_stride) {
+      if (!whole) {
+        put_some(t, row + r, out, sums[r][0], sums[r][1]);
+        continue;
+      }
+      put(t, y, out, sums[r][0]);
+      put(t, y + 16, out + 16, sums[r][1]);
+    }
   }
 }
 
@@ -213,5 +269,5 @@ void multiply(const PanelTask& t) noexcept {
 void shrike::install_panel_avx512(Kernels& k) noexcept {
   k.wide.multiply = multiply<true>;  // over the panels of its parent
   k.wide.fast = true;
-  k.narrow = {kBytes, true, pack_row, pack_outs, nullptr, multiply<false>};
+  k.narrow = {kBytes, true, pack_row, pack_outs, nullptr, multiply<false>, pack_groups};
 }

@@ -2,6 +2,7 @@
 
 #include <arm_neon.h>
 
+#include "platform/kernels/groups.hpp"
 #include "platform/kernels/install.hpp"
 #include "platform/kernels/panel.hpp"
 
@@ -170,6 +171,19 @@ void pack_outs(std::byte* block, const float* w, std::ptrdiff_t stride, int n_ou
   pack_whole<Form>(block, outs.numbers[0], Form::kDepth, n_outs, stepped<Form>(n));
 }
 
+template <class Form>
+void pack_groups(std::byte* block, const Group* groups, std::ptrdiff_t stride, int n_outs) noexcept {
+  std::byte numbers[kStripOuts][Form::kDepth] = {};
+  float scales[kStripOuts] = {};
+  for (int out = 0; out < n_outs; ++out) {
+    std::memcpy(numbers[out], groups[out * stride].q, Form::kDepth);
+    scales[out] = groups[out * stride].d[0];
+  }
+  for (int at = 0; at < Form::kDepth; at += 16)
+    turn<typename Form::Unit>(block + at * kStripOuts, &numbers[0][at], Form::kDepth);
+  std::memcpy(block + Form::kDepth * kStripOuts, scales, sizeof(scales));
+}
+
 // Four rows of four floats become four columns.
 inline void turn_floats(float* to, std::ptrdiff_t to_stride, const float* from,
                         std::ptrdiff_t stride) noexcept {
@@ -279,7 +293,9 @@ void multiply(const PanelTask& t) noexcept {
 template <class Form>
 PanelKernels panels() noexcept {
   static_assert(Form::kOuts == kStripOuts);
-  return {panel_form<Form>(), true, pack_row<Form>, pack_outs<Form>, pack_columns<Form>, multiply<Form>};
+  PanelKernels all{panel_form<Form>(), true, pack_row<Form>, pack_outs<Form>, pack_columns<Form>, multiply<Form>, nullptr};
+  if constexpr (Form::kDepth == kQ8Group) all.pack_groups = pack_groups<Form>;
+  return all;
 }
 
 }  // namespace

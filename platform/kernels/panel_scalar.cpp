@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "platform/kernels/groups.hpp"
 #include "platform/kernels/install.hpp"
 #include "platform/kernels/panel.hpp"
 
@@ -54,6 +55,17 @@ void pack_columns(std::byte* block, const float* w, std::ptrdiff_t stride, int n
   pack_block<Form>(block, n_outs, n, [&](int out, int k) { return w[k * stride + out]; });
 }
 
+void pack_groups(std::byte* block, const Group* groups, std::ptrdiff_t stride, int n_outs) noexcept {
+  std::byte* scales = block + Narrow::kDepth * Narrow::kOuts;
+  for (int out = 0; out < Narrow::kOuts; ++out) {
+    const Group group = out < n_outs ? groups[out * stride] : Group{};
+    for (int step = 0; step < Narrow::kDepth / Narrow::kStep; ++step)
+      std::memcpy(block + (step * Narrow::kOuts + out) * Narrow::kStep, group.q + step * Narrow::kStep,
+                  Narrow::kStep);
+    put_scale(scales + static_cast<std::size_t>(out) * sizeof(float), group.d[0]);
+  }
+}
+
 template <class Form>
 void multiply(const PanelTask& t) noexcept {
   using Integer = typename Form::Integer;
@@ -92,7 +104,7 @@ void multiply(const PanelTask& t) noexcept {
 
 template <class Form>
 PanelKernels panels() noexcept {
-  return {panel_form<Form>(), false, pack_row<Form>, pack_outs<Form>, pack_columns<Form>, multiply<Form>};
+  return {panel_form<Form>(), false, pack_row<Form>, pack_outs<Form>, pack_columns<Form>, multiply<Form>, nullptr};
 }
 
 }  // namespace
@@ -100,6 +112,7 @@ PanelKernels panels() noexcept {
 void install_panel_scalar(Kernels& k) noexcept {
   k.wide = panels<Wide>();
   k.narrow = panels<Narrow>();
+  k.narrow.pack_groups = pack_groups;
 }
 
 }  // namespace shrike

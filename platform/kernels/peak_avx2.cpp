@@ -23,18 +23,18 @@ double peak_f32(int rounds) noexcept {
 // 32 products of bytes, summed into eight integers without a chance of overflow, take these three.
 double peak_int8(int rounds) noexcept {
   __m256i sums[kSums];
-  for (__m256i& sum : sums) sum = _mm256_setzero_si256();
-  __m256i a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(-5), ones = _mm256_set1_epi16(1);
-  for (int i = 0; i < rounds; ++i) {
-    asm volatile("" : "+x"(a), "+x"(b), "+x"(ones));
 #pragma GCC unroll 12
-    for (__m256i& sum : sums) {
-      __m256i pairs = _mm256_maddubs_epi16(a, b);
-      asm volatile("" : "+x"(pairs));
-      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
-      asm volatile("" : "+x"(sum));
+  for (int s = 0; s < kSums; ++s) sums[s] = _mm256_setzero_si256();
+  __m256i a = _mm256_set1_epi8(3);
+  const __m256i b = _mm256_set1_epi8(-5), ones = _mm256_set1_epi16(1);
+  for (int i = 0; i < rounds; ++i)
+#pragma GCC unroll 12
+    for (int s = 0; s < kSums; ++s) {  // by number: references would keep the sums in memory
+      asm volatile("" : "+x"(a));      // else one product would do for all sums
+      const __m256i pairs = _mm256_maddubs_epi16(a, b);
+      sums[s] = _mm256_add_epi32(sums[s], _mm256_madd_epi16(pairs, ones));
+      asm volatile("" : "+x"(sums[s]));
     }
-  }
   return 2.0 * 32 * kSums * rounds;
 }
 

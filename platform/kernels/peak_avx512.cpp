@@ -22,13 +22,14 @@ double peak_f32(int rounds) noexcept {
 
 double peak_int8(int rounds) noexcept {
   __m512i sums[kSums];
-  for (__m512i& sum : sums) sum = _mm512_setzero_si512();
+#pragma GCC unroll 12
+  for (int s = 0; s < kSums; ++s) sums[s] = _mm512_setzero_si512();
   const __m512i a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(-5);
   for (int i = 0; i < rounds; ++i)
 #pragma GCC unroll 12
-    for (__m512i& sum : sums) {
-      sum = _mm512_dpbusd_epi32(sum, a, b);
-      asm volatile("" : "+v"(sum));
+    for (int s = 0; s < kSums; ++s) {  // by number: references would keep the sums in memory
+      sums[s] = _mm512_dpbusd_epi32(sums[s], a, b);
+      asm volatile("" : "+v"(sums[s]));
     }
   return 2.0 * 64 * kSums * rounds;
 }
