@@ -13,7 +13,7 @@ struct EvalArguments {
   ModelArguments model;
   std::string policies = "all", budgets = "50,28,10,5", mode = "both";
   std::string out;  // folder; empty: no files
-  int n_streams = 60, n_frames = 0, n_questions = 12;
+  int n_streams = 60, n_frames = 0, n_questions = 20;
   std::int64_t seed = 1000;
   bool json = false, quiet = false;
 };

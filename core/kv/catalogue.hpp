@@ -87,7 +87,6 @@
   row(codec_f16)               \
   row(codec_q8_0)              \
   row(codec_q4)                \
-  row(codec_q3)                \
   row(codec_kivi4)             \
   row(codec_kivi2)             \
   row(codec_qaq)               \

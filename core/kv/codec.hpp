@@ -22,8 +22,8 @@ struct Codec {
   // n rows that lie one behind the other
   void (*decode)(const Kernels& kernels, float* out, const std::byte* rows, int n, int head_dim) noexcept;
   // Attention over n_keys rows as they lie in a block, the contracts of Kernels::attn_scores_f32 and
-  // attn_mix_f32 and the bits that decoding first would give; of q3, whose rows stay turned, nearly those, as the
-  // contract of Kernels::rows_q3 tells.
+  // attn_mix_f32 and the bits that decoding first would give; of q4, whose rows stay turned, nearly those, as the
+  // contract of Kernels::rows_q4 tells.
   void (*scores)(const Kernels& kernels, float* scores, int score_stride, const float* q, int n_q,
                  const std::byte* keys, int n_keys, int head_dim, float scale) noexcept;
   void (*mix)(const Kernels& kernels, float* out, const float* p, int p_stride, int n_q,

@@ -90,7 +90,8 @@ void pack_panel_groups(const Compute& c, const PanelKernels& panels, const Matri
   Group groups[kStageOuts * kStageGroups];
   for (int first = begin; first < end; first += panels.form.outs) {
     const int n_outs = std::min(panels.form.outs, end - first);
-    const std::byte* next = w.row(first) + static_cast<std::ptrdiff_t>(n_outs) * w.row_bytes;  // in order of memory
+    const std::byte* next =
+        w.row(first) + static_cast<std::ptrdiff_t>(n_outs) * w.row_bytes;  // in order of memory
     for (int group = 0; group < w.n_cols / kQ8Group; group += kStageGroups) {
       const int n = std::min(kStageGroups, w.n_cols / kQ8Group - group);
       const std::size_t n_bytes = static_cast<std::size_t>(n * kQ8Group / info.weights * info.bytes);

@@ -88,21 +88,21 @@ inline constexpr float kDirectionTop = 2047.0f;                        // the la
 inline constexpr float kDirectionMin = 1e-35f, kDirectionMax = 1e38f;  // max|x| of rows that have one
 inline constexpr int kPanelKeys = 8;
 
-// Keys and values in few bits: a row of n numbers in groups of 32, the last one short, each with scales of its
-// own; what a group is: rows.hpp. n >= 0; rows need no alignment. `rows_q3` is another kind of row, turned as a
-// whole (turned.hpp), and what it does otherwise is told there.
+// Keys and values in few bits: a row of n numbers, in groups of 32 with a scale each (rows.hpp) or turned as a whole
+// (turned.hpp). n >= 0; rows need no alignment.
 struct RowKernels {
   // The same bits everywhere. Numbers that are not finite give some row.
   void (*encode)(std::byte* row, const float* x, int n) noexcept;
   void (*decode)(float* out, const std::byte* row, int n) noexcept;  // exact
-  // attn_scores and attn_mix over rows as they lie, row_bytes apart: the bits that decoding first would give
+  // attn_scores and attn_mix over rows as they lie, row_bytes apart: the bits that decoding first would give, or what
+  // rows_q4 says below
   void (*scores)(float* scores, int score_stride, const float* q, int q_stride, int n_q, const std::byte* k,
                  std::size_t row_bytes, int n_keys, int head_dim, float scale) noexcept;
   void (*mix)(float* out, int out_stride, const float* p, int p_stride, int n_q, const std::byte* v,
               std::size_t row_bytes, int n_keys, int head_dim) noexcept;
 };
 
-inline constexpr int kTurnedMax = 256;      // numbers of a row of rows_q3
+inline constexpr int kTurnedMax = 256;      // numbers of a row of rows_q4
 inline constexpr int kTurnedBlockMax = 64;  // numbers that are turned into each other
 
 // Products of many rows, in integers: weights become panels that lie as the multiplier wants them, once for all
@@ -251,14 +251,13 @@ struct Kernels {
 
   // --- rows in few bits ---------------------------------------------------------------- error of a number
   RowKernels rows_q8;  // d = max|x| / 127 as a half, x = d q:         <= 0.57 d
-  RowKernels rows_q4;  // d = (max - min) / 15, x = min + d q:         <= d / 2 + 2^-11 (15 d + |min|)
   // Turned by an orthonormal Hadamard matrix, blocks of the largest power of two in n, at most 64; then one of
-  // eight levels times one d. n <= kTurnedMax. The error of a row e, not of a number: |e|^2 <= |x|^2 of any row,
-  // about 0.035 |x|^2 where turned numbers are normal, which the turn makes of most. What is not finite gives a
+  // sixteen levels times one d. n <= kTurnedMax. The error of a row e, not of a number: |e|^2 <= |x|^2 of any row,
+  // about 0.0095 |x|^2 where turned numbers are normal, which the turn makes of most. What is not finite gives a
   // row that is. Scores and mix turn queries and sums instead of rows: decoding first gives these up to
   // 8 eps sqrt(n) |q| |k| and 8 eps (n + n_keys) sum of p |v|.
   // Source: a turn before rounding, QuaRot arXiv 2404.00456, TurboQuant arXiv 2504.19874; levels, Max 1960
-  RowKernels rows_q3;
+  RowKernels rows_q4;
 
   // --- image: 8-bit RGB, three bytes a pixel --------------------------------------------------------- exact
   // One row: out [axis.n_out][3] from in [*][3].

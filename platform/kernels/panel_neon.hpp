@@ -293,7 +293,8 @@ void multiply(const PanelTask& t) noexcept {
 template <class Form>
 PanelKernels panels() noexcept {
   static_assert(Form::kOuts == kStripOuts);
-  PanelKernels all{panel_form<Form>(), true, pack_row<Form>, pack_outs<Form>, pack_columns<Form>, multiply<Form>, nullptr};
+  PanelKernels all{panel_form<Form>(), true,           pack_row<Form>, pack_outs<Form>,
+                   pack_columns<Form>, multiply<Form>, nullptr};
   if constexpr (Form::kDepth == kQ8Group) all.pack_groups = pack_groups<Form>;
   return all;
 }

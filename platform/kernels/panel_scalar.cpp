@@ -104,7 +104,8 @@ void multiply(const PanelTask& t) noexcept {
 
 template <class Form>
 PanelKernels panels() noexcept {
-  return {panel_form<Form>(), false, pack_row<Form>, pack_outs<Form>, pack_columns<Form>, multiply<Form>, nullptr};
+  return {panel_form<Form>(), false,          pack_row<Form>, pack_outs<Form>,
+          pack_columns<Form>, multiply<Form>, nullptr};
 }
 
 }  // namespace

@@ -9,21 +9,15 @@ namespace shrike {
 namespace {
 
 // Number i of a row, one at a time.
-float number(RowQ8, const std::byte* row, int i) noexcept {
-  const std::byte* group = row + i / kRowGroup * group_bytes<RowQ8>();
+float number(const std::byte* row, int i) noexcept {
+  const std::byte* group = row + i / kRowGroup * group_bytes();
   std::int8_t q;
   std::memcpy(&q, group + RowQ8::kHeader + i % kRowGroup, 1);
   return f16_to_f32(half_at(group)) * static_cast<float>(q);
 }
-float number(RowQ4, const std::byte* row, int i) noexcept {
-  const std::byte* group = row + i / kRowGroup * group_bytes<RowQ4>();
-  const auto two = std::to_integer<unsigned>(group[RowQ4::kHeader + i % kRowGroup / 2]);
-  return std::fma(f16_to_f32(half_at(group)), static_cast<float>(two >> 4 * (i % 2) & 15u),
-                  f16_to_f32(half_at(group + 2)));
-}
 
-void encode_q8(std::byte* row, const float* x, int n) noexcept {
-  for (; n > 0; n -= kRowGroup, x += kRowGroup, row += group_bytes<RowQ8>()) {
+void encode(std::byte* row, const float* x, int n) noexcept {
+  for (; n > 0; n -= kRowGroup, x += kRowGroup, row += group_bytes()) {
     const int m = std::min(n, kRowGroup);
     float largest = 0.0f;
     for (int i = 0; i < m; ++i) largest = std::max(largest, std::fabs(x[i]));
@@ -38,32 +32,10 @@ void encode_q8(std::byte* row, const float* x, int n) noexcept {
   }
 }
 
-void encode_q4(std::byte* row, const float* x, int n) noexcept {
-  for (; n > 0; n -= kRowGroup, x += kRowGroup, row += group_bytes<RowQ4>()) {
-    const int m = std::min(n, kRowGroup);
-    float low = x[0], high = x[0];
-    for (int i = 1; i < m; ++i) low = std::min(low, x[i]), high = std::max(high, x[i]);
-    const f16 least = f32_to_f16(low + 0.0f);  // -0 becomes 0
-    const float from = f16_to_f32(least);
-    const f16 d = f32_to_f16(std::max(0.0f, (high - from) / 15.0f));
-    put_half(row, d);
-    put_half(row + 2, least);
-    const float inverse = f16_to_f32(d) > 0.0f ? 1.0f / f16_to_f32(d) : 0.0f;
-    std::fill_n(row + RowQ4::kHeader, RowQ4::numbers_bytes(m), std::byte{0});
-    for (int i = 0; i < m; ++i) {
-      const float v = (x[i] - from) * inverse + 0.5f;
-      const auto q = static_cast<unsigned>(v > 0.0f ? std::min(v, 15.0f) : 0.0f);
-      row[RowQ4::kHeader + i / 2] |= static_cast<std::byte>(q << 4 * (i % 2));
-    }
-  }
-}
-
-template <class Format>
 void decode(float* out, const std::byte* row, int n) noexcept {
-  for (int i = 0; i < n; ++i) out[i] = number(Format{}, row, i);
+  for (int i = 0; i < n; ++i) out[i] = number(row, i);
 }
 
-template <class Format>
 void attn_scores(float* scores, int score_stride, const float* q, int q_stride, int n_q,
                  const std::byte* rows, std::size_t row_bytes, int n_keys, int head_dim,
                  float scale) noexcept {
@@ -72,12 +44,11 @@ void attn_scores(float* scores, int score_stride, const float* q, int q_stride, 
       const std::byte* key = rows + static_cast<std::size_t>(j) * row_bytes;
       float sum = 0.0f;
       for (int i = 0; i < head_dim; ++i)
-        sum += q[static_cast<std::ptrdiff_t>(r) * q_stride + i] * number(Format{}, key, i);
+        sum += q[static_cast<std::ptrdiff_t>(r) * q_stride + i] * number(key, i);
       scores[static_cast<std::ptrdiff_t>(r) * score_stride + j] = sum * scale;
     }
 }
 
-template <class Format>
 void attn_mix(float* out, int out_stride, const float* p, int p_stride, int n_q, const std::byte* rows,
               std::size_t row_bytes, int n_keys, int head_dim) noexcept {
   for (int r = 0; r < n_q; ++r)
@@ -85,15 +56,12 @@ void attn_mix(float* out, int out_stride, const float* p, int p_stride, int n_q,
       const std::byte* value = rows + static_cast<std::size_t>(j) * row_bytes;
       const float weight = p[static_cast<std::ptrdiff_t>(r) * p_stride + j];
       for (int i = 0; i < head_dim; ++i)
-        out[static_cast<std::ptrdiff_t>(r) * out_stride + i] += weight * number(Format{}, value, i);
+        out[static_cast<std::ptrdiff_t>(r) * out_stride + i] += weight * number(value, i);
     }
 }
 
 }  // namespace
 
-void install_rows_scalar(Kernels& k) noexcept {
-  k.rows_q8 = {encode_q8, decode<RowQ8>, attn_scores<RowQ8>, attn_mix<RowQ8>};
-  k.rows_q4 = {encode_q4, decode<RowQ4>, attn_scores<RowQ4>, attn_mix<RowQ4>};
-}
+void install_rows_scalar(Kernels& k) noexcept { k.rows_q8 = {encode, decode, attn_scores, attn_mix}; }
 
 }  // namespace shrike

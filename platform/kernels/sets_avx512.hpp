@@ -28,7 +28,9 @@ struct Avx512 {
     return _mm512_maskz_mov_ps(static_cast<__mmask16>(~static_cast<__mmask16>(lanes)), v);
   }
 
-  static Vec times_two_to(Vec y, Vec shifted) noexcept { return _mm512_scalef_ps(y, shifted - Vec(kRounder)); }
+  static Vec times_two_to(Vec y, Vec shifted) noexcept {
+    return _mm512_scalef_ps(y, shifted - Vec(kRounder));
+  }
 };
 
 }  // namespace

@@ -9,34 +9,37 @@
 
 namespace shrike {
 
-// What the bodies of q3 share. A row is turned, and kept as the places of its numbers among eight levels:
+// What the bodies of q4 share. A row is turned, and kept as the places of its numbers among sixteen levels, eight
+// sizes with a sign:
 //
-//   [eight codes of three bits in three bytes, the first code lowest] ... [d as f16]     turned x = d level[code]
+//   [eight codes of four bits in four bytes, the first code lowest] ... [d as f16]     turned x = d level[code]
 //
-// A short group is filled up to a whole one, and the groups to an even number of bytes. Because d comes last, four
-// bytes may be read wherever a group begins.
-struct RowQ3 {
+// A code is the number of a size, and 8 where the number is below zero. A short group is filled up to a whole one.
+struct RowQ4 {
   static constexpr int kGroup = 8;
-  static constexpr int kGroupBytes = 3;
+  static constexpr int kGroupBytes = 4;
   static constexpr int n_groups(int n) noexcept { return div_ceil(n, kGroup); }
-  static constexpr int scale_at(int n) noexcept { return align_up(n_groups(n) * kGroupBytes, 2); }
+  static constexpr int scale_at(int n) noexcept { return n_groups(n) * kGroupBytes; }
 };
 
 template <>
-constexpr std::size_t row_bytes<RowQ3>(int n) noexcept {
-  return static_cast<std::size_t>(RowQ3::scale_at(n)) + sizeof(f16);
+constexpr std::size_t row_bytes<RowQ4>(int n) noexcept {
+  return static_cast<std::size_t>(RowQ4::scale_at(n)) + sizeof(f16);
 }
-static_assert(row_bytes<RowQ3>(48) == 20 && row_bytes<RowQ3>(64) == 26 && row_bytes<RowQ3>(8) == 6);
+static_assert(row_bytes<RowQ4>(48) == 26 && row_bytes<RowQ4>(64) == 34 && row_bytes<RowQ4>(9) == 10);
 
 namespace {
 
-// What a normal distribution of size 1 is best told by in eight steps: Max 1960, table I. Codes rise with levels.
-constexpr float kTop[4] = {0.2451f, 0.756f, 1.3439f, 2.152f};
-constexpr float kLevels[8] = {-kTop[3], -kTop[2], -kTop[1], -kTop[0], kTop[0], kTop[1], kTop[2], kTop[3]};
-constexpr float kBetween[3] = {(kTop[0] + kTop[1]) / 2, (kTop[1] + kTop[2]) / 2, (kTop[2] + kTop[3]) / 2};
+// The sizes that tell a normal distribution of size 1 best, with their signs: Max 1960, table I; what lies halfway
+// between two is where the next begins.
+constexpr int kSizes = 8;
+constexpr float kSize[kSizes] = {0.1284f, 0.3881f, 0.6568f, 0.9424f, 1.256f, 1.618f, 2.069f, 2.733f};
+constexpr int kBounds = kSizes - 1;
+constexpr std::uint32_t kNegative = kSizes;  // of a code
+
 constexpr float kScaleMax = 65504.0f;  // the largest half
 
-inline const std::byte* scale_of(const std::byte* row, int n) noexcept { return row + RowQ3::scale_at(n); }
+inline const std::byte* scale_of(const std::byte* row, int n) noexcept { return row + RowQ4::scale_at(n); }
 
 inline int turned_block(int n) noexcept { return std::min(n & -n, kTurnedBlockMax); }
 inline float turned_norm(int block) noexcept { return 1.0f / std::sqrt(static_cast<float>(block)); }
@@ -60,7 +63,7 @@ inline void turn_numbers(float* x, int n) noexcept {
 // A row in the turned basis, filled up to whole groups with zeros.
 template <class Set>
 inline void turn_into(float* turned, const float* x, int n) noexcept {
-  if (n % RowQ3::kGroup != 0) std::fill_n(turned + n / RowQ3::kGroup * RowQ3::kGroup, RowQ3::kGroup, 0.0f);
+  if (n % RowQ4::kGroup != 0) std::fill_n(turned + n / RowQ4::kGroup * RowQ4::kGroup, RowQ4::kGroup, 0.0f);
   std::copy_n(x, n, turned);
   Set::turn(turned, n);
 }
@@ -70,40 +73,37 @@ inline float sum_lanes(const float (&a)[8]) noexcept {
   return ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]));
 }
 
-// The codes of n <= 8 numbers, by sizes: levels lie alike on both sides of zero. Adds what d comes from.
-inline std::uint32_t code_group(const float* x, int n, const float (&between)[3], float (&with_level)[8],
-                                float (&level_squared)[8]) noexcept {
+// The codes of n <= 8 numbers. Adds what d comes from.
+inline std::uint32_t code_group(const float* x, int n, const float (&bounds)[kBounds], float (&with_size)[8],
+                                float (&size_squared)[8]) noexcept {
   std::uint32_t codes = 0;
   for (int i = 0; i < n; ++i) {
     const float size = std::fabs(x[i]);
-    const bool first = size > between[0], second = size > between[1], third = size > between[2];
-    const float low = first ? kTop[1] : kTop[0], high = third ? kTop[3] : kTop[2];
-    const float level = second ? high : low;
-    with_level[i] += size * level;
-    level_squared[i] += level * level;
-    const std::uint32_t above = 4u + first + second + third;
-    codes |= (x[i] < 0.0f ? above ^ 7u : above) << 3 * i;
+    std::uint32_t code = 0;
+    for (const float bound : bounds) code += size > bound ? 1u : 0u;
+    with_size[i] += size * kSize[code];
+    size_squared[i] += kSize[code] * kSize[code];
+    codes |= (x[i] < 0.0f ? code | kNegative : code) << 4 * i;
   }
   return codes;
 }
 
-// What is compared with sizes, from the sum of the row's squares.
-inline void put_between(float (&between)[3], float squares, int n) noexcept {
+// What sizes are compared with, from the sum of the row's squares.
+inline void put_bounds(float (&bounds)[kBounds], float squares, int n) noexcept {
   const float size = std::sqrt(squares / static_cast<float>(n));
-  for (int i = 0; i < 3; ++i) between[i] = kBetween[i] * size;
+  for (int i = 0; i < kBounds; ++i) bounds[i] = (kSize[i] + kSize[i + 1]) / 2 * size;
 }
 
 // The groups from number i on, one number at a time; then the d that is least squares for all codes.
-inline void finish_row(std::byte* row, const float* turned, int i, int n, const float (&between)[3],
-                       float (&with_level)[8], float (&level_squared)[8]) noexcept {
-  if (RowQ3::n_groups(n) % 2 == 1) row[RowQ3::scale_at(n) - 1] = std::byte{0};  // what fills up
-  for (; i < n; i += RowQ3::kGroup) {
+inline void finish_row(std::byte* row, const float* turned, int i, int n, const float (&bounds)[kBounds],
+                       float (&with_size)[8], float (&size_squared)[8]) noexcept {
+  for (; i < n; i += RowQ4::kGroup) {
     const std::uint32_t codes =
-        code_group(turned + i, std::min(n - i, RowQ3::kGroup), between, with_level, level_squared);
-    std::memcpy(row + i / RowQ3::kGroup * RowQ3::kGroupBytes, &codes, RowQ3::kGroupBytes);
+        code_group(turned + i, std::min(n - i, RowQ4::kGroup), bounds, with_size, size_squared);
+    std::memcpy(row + i / RowQ4::kGroup * RowQ4::kGroupBytes, &codes, RowQ4::kGroupBytes);
   }
-  const float d = sum_lanes(with_level) / sum_lanes(level_squared);
-  put_half(row + RowQ3::scale_at(n), f32_to_f16(d >= 0.0f ? std::min(d, kScaleMax) : 0.0f));
+  const float d = sum_lanes(with_size) / sum_lanes(size_squared);
+  put_half(row + RowQ4::scale_at(n), f32_to_f16(d >= 0.0f ? std::min(d, kScaleMax) : 0.0f));
 }
 
 }  // namespace

@@ -9,18 +9,19 @@ struct Scalar {
 };
 
 void encode(std::byte* row, const float* x, int n) noexcept {
-  float turned[kTurnedMax], between[3], squares[8] = {}, with_level[8] = {}, level_squared[8] = {};
+  float turned[kTurnedMax], bounds[kBounds], squares[8] = {}, with_size[8] = {}, size_squared[8] = {};
   turn_into<Scalar>(turned, x, n);
   for (int i = 0; i < n; ++i) squares[i % 8] += turned[i] * turned[i];
-  put_between(between, sum_lanes(squares), n);
-  finish_row(row, turned, 0, n, between, with_level, level_squared);
+  put_bounds(bounds, sum_lanes(squares), n);
+  finish_row(row, turned, 0, n, bounds, with_size, size_squared);
 }
 
 // Number i of a row before it is turned back, one at a time.
 float level(const std::byte* row, int i) noexcept {
   std::uint32_t codes = 0;
-  std::memcpy(&codes, row + i / RowQ3::kGroup * RowQ3::kGroupBytes, RowQ3::kGroupBytes);
-  return kLevels[codes >> 3 * (i % RowQ3::kGroup) & 7u];
+  std::memcpy(&codes, row + i / RowQ4::kGroup * RowQ4::kGroupBytes, RowQ4::kGroupBytes);
+  const std::uint32_t code = codes >> 4 * (i % RowQ4::kGroup);
+  return (code & kNegative) != 0 ? -kSize[code % kSizes] : kSize[code % kSizes];
 }
 
 void decode(float* out, const std::byte* row, int n) noexcept {
@@ -62,6 +63,6 @@ void attn_mix(float* out, int out_stride, const float* p, int p_stride, int n_q,
 
 }  // namespace
 
-void install_turned_scalar(Kernels& k) noexcept { k.rows_q3 = {encode, decode, attn_scores, attn_mix}; }
+void install_turned_scalar(Kernels& k) noexcept { k.rows_q4 = {encode, decode, attn_scores, attn_mix}; }
 
 }  // namespace shrike

@@ -13,7 +13,7 @@ constexpr int kTurnedQueries = 3;  // share what is unpacked
 constexpr int kWeightKeys = 64;    // whose weights are made ahead
 
 template <class Set>
-inline constexpr int kEightParts = RowQ3::kGroup / Set::kWidth;
+inline constexpr int kEightParts = RowQ4::kGroup / Set::kWidth;
 
 template <class Set, int block>
 inline void turn_block(float* x) noexcept {
@@ -62,45 +62,44 @@ template <class Set>
 void encode(std::byte* row, const float* x, int n) noexcept {
   using Vec = typename Set::Vec;
   constexpr int kParts = kEightParts<Set>;
-  float turned[kTurnedMax], lanes[8], between[3], with_level[8], level_squared[8];
+  float turned[kTurnedMax], lanes[8], bounds[kBounds], with_size[8], size_squared[8];
   turn_into<Turned<Set>>(turned, x, n);
-  Vec squares[kParts], with[kParts], level_square[kParts];
-  for (int s = 0; s < kParts; ++s) squares[s] = with[s] = level_square[s] = Set::zero();
-  for (int i = 0; i < n; i += RowQ3::kGroup)
+  Vec squares[kParts], with[kParts], size_square[kParts];
+  for (int s = 0; s < kParts; ++s) squares[s] = with[s] = size_square[s] = Set::zero();
+  for (int i = 0; i < n; i += RowQ4::kGroup)
     for (int s = 0; s < kParts; ++s) {
       const Vec v = Set::load(turned + i + s * Set::kWidth);
       squares[s] = Set::add(squares[s], Set::mul(v, v));
     }
   for (int s = 0; s < kParts; ++s) Set::store(lanes + s * Set::kWidth, squares[s]);
-  put_between(between, sum_lanes(lanes), n);
-  const Vec bounds[3] = {Set::all(between[0]), Set::all(between[1]), Set::all(between[2])};
+  put_bounds(bounds, sum_lanes(lanes), n);
   int i = 0;
-  for (; i + RowQ3::kGroup <= n; i += RowQ3::kGroup) {
-    Vec level[kParts];
-    const std::uint32_t codes = Set::codes(turned + i, bounds, level);
-    std::memcpy(row + i / RowQ3::kGroup * RowQ3::kGroupBytes, &codes, RowQ3::kGroupBytes);
+  for (; i + RowQ4::kGroup <= n; i += RowQ4::kGroup) {
+    Vec size[kParts];
+    const std::uint32_t codes = Set::codes(turned + i, bounds, size);
+    std::memcpy(row + i / RowQ4::kGroup * RowQ4::kGroupBytes, &codes, RowQ4::kGroupBytes);
     for (int s = 0; s < kParts; ++s) {
       const Vec v = Set::load(turned + i + s * Set::kWidth);
-      with[s] = Set::add(with[s], Set::mul(v, level[s]));
-      level_square[s] = Set::add(level_square[s], Set::mul(level[s], level[s]));
+      with[s] = Set::add(with[s], Set::mul(Set::size(v), size[s]));
+      size_square[s] = Set::add(size_square[s], Set::mul(size[s], size[s]));
     }
   }
   for (int s = 0; s < kParts; ++s) {
-    Set::store(with_level + s * Set::kWidth, with[s]);
-    Set::store(level_squared + s * Set::kWidth, level_square[s]);
+    Set::store(with_size + s * Set::kWidth, with[s]);
+    Set::store(size_squared + s * Set::kWidth, size_square[s]);
   }
-  finish_row(row, turned, i, n, between, with_level, level_squared);
+  finish_row(row, turned, i, n, bounds, with_size, size_squared);
 }
 
 template <class Set>
 void decode(float* out, const std::byte* row, int n) noexcept {
   float turned[kTurnedMax];
   const typename Set::Vec d = Set::all(Set::number(half_at(scale_of(row, n))));
-  for (int g = 0; g < RowQ3::n_groups(n); ++g) {
+  for (int g = 0; g < RowQ4::n_groups(n); ++g) {
     typename Set::Vec part[kEightParts<Set>];
-    Set::levels(row + g * RowQ3::kGroupBytes, part);
+    Set::levels(row + g * RowQ4::kGroupBytes, part);
     for (int s = 0; s < kEightParts<Set>; ++s)
-      Set::store(turned + g * RowQ3::kGroup + s * Set::kWidth, Set::mul(d, part[s]));
+      Set::store(turned + g * RowQ4::kGroup + s * Set::kWidth, Set::mul(d, part[s]));
   }
   Turned<Set>::turn(turned, n);
   std::copy_n(turned, n, out);
@@ -113,13 +112,13 @@ inline void score_tile(float* scores, std::ptrdiff_t score_stride, const float (
   Vec acc[rows][keys];
   for (auto& row : acc)
     for (Vec& sum : row) sum = Set::zero();
-  for (int g = 0; g < RowQ3::n_groups(head_dim); ++g)
+  for (int g = 0; g < RowQ4::n_groups(head_dim); ++g)
     for (int c = 0; c < keys; ++c) {
       Vec part[kEightParts<Set>];
-      Set::levels(k + static_cast<std::size_t>(c) * row_bytes + g * RowQ3::kGroupBytes, part);
+      Set::levels(k + static_cast<std::size_t>(c) * row_bytes + g * RowQ4::kGroupBytes, part);
       for (int s = 0; s < kEightParts<Set>; ++s)
         for (int r = 0; r < rows; ++r)
-          acc[r][c] = Set::fma(Set::load(q[r] + g * RowQ3::kGroup + s * Set::kWidth), part[s], acc[r][c]);
+          acc[r][c] = Set::fma(Set::load(q[r] + g * RowQ4::kGroup + s * Set::kWidth), part[s], acc[r][c]);
     }
   float d[keys];
   for (int c = 0; c < keys; ++c)
@@ -174,19 +173,19 @@ inline void mix_groups(float (*sum)[kTurnedMax], const float (*weight)[kWeightKe
   Vec acc[rows][groups * kParts];
   for (int r = 0; r < rows; ++r)
     for (int s = 0; s < groups * kParts; ++s)
-      acc[r][s] = Set::load(sum[r] + group * RowQ3::kGroup + s * Set::kWidth);
-  v += group * RowQ3::kGroupBytes;
+      acc[r][s] = Set::load(sum[r] + group * RowQ4::kGroup + s * Set::kWidth);
+  v += group * RowQ4::kGroupBytes;
   for (int j = 0; j < n_keys; ++j, v += row_bytes)
     for (int g = 0; g < groups; ++g) {
       Vec part[kParts];
-      Set::levels(v + g * RowQ3::kGroupBytes, part);
+      Set::levels(v + g * RowQ4::kGroupBytes, part);
       for (int r = 0; r < rows; ++r)
         for (int s = 0; s < kParts; ++s)
           acc[r][g * kParts + s] = Set::fma(Set::all(weight[r][j]), part[s], acc[r][g * kParts + s]);
     }
   for (int r = 0; r < rows; ++r)
     for (int s = 0; s < groups * kParts; ++s)
-      Set::store(sum[r] + group * RowQ3::kGroup + s * Set::kWidth, acc[r][s]);
+      Set::store(sum[r] + group * RowQ4::kGroup + s * Set::kWidth, acc[r][s]);
 }
 
 template <class Set, int rows>
@@ -194,8 +193,8 @@ inline void mix_rows_of(float* out, std::ptrdiff_t out_stride, const float* p, s
                         const std::byte* v, std::size_t row_bytes, int n_keys, int head_dim) noexcept {
   constexpr int kGroups = 3;  // times three rows of sums
   float sum[rows][kTurnedMax], weight[rows][kWeightKeys];
-  const int n_groups = RowQ3::n_groups(head_dim);
-  for (int r = 0; r < rows; ++r) std::fill_n(sum[r], n_groups * RowQ3::kGroup, 0.0f);
+  const int n_groups = RowQ4::n_groups(head_dim);
+  for (int r = 0; r < rows; ++r) std::fill_n(sum[r], n_groups * RowQ4::kGroup, 0.0f);
   for (int begin = 0; begin < n_keys; begin += kWeightKeys) {
     const int n = std::min(n_keys - begin, kWeightKeys);
     const std::byte* from = v + static_cast<std::size_t>(begin) * row_bytes;
@@ -228,7 +227,7 @@ void attn_mix_turned(float* out, int out_stride, const float* p, int p_stride, i
 
 template <class Set>
 void install_turned(Kernels& k) noexcept {
-  k.rows_q3 = {encode<Set>, decode<Set>, attn_scores_turned<Set>, attn_mix_turned<Set>};
+  k.rows_q4 = {encode<Set>, decode<Set>, attn_scores_turned<Set>, attn_mix_turned<Set>};
 }
 
 }  // namespace

@@ -62,14 +62,14 @@ TEST_P(TurnedTest, encoding_gives_the_same_bytes_everywhere_within_the_bound_and
       SCOPED_TRACE(std::to_string(n) + " " + std::to_string(round));
       const auto x = hard_numbers(numbers, n, round);
       const std::size_t offset = static_cast<std::size_t>(round % 4);  // no alignment is promised
-      Bytes got(offset + row_bytes<RowQ3>(n) + 1, std::byte{0x5A}), expected = got;
-      k.rows_q3.encode(got.data() + offset, x.data(), n);
-      scalar.rows_q3.encode(expected.data() + offset, x.data(), n);
+      Bytes got(offset + row_bytes<RowQ4>(n) + 1, std::byte{0x5A}), expected = got;
+      k.rows_q4.encode(got.data() + offset, x.data(), n);
+      scalar.rows_q4.encode(expected.data() + offset, x.data(), n);
       ASSERT_EQ(got, expected);
       ASSERT_EQ(got.back(), std::byte{0x5A});
       std::vector<float> back(x.size() + 1, 7.0f), back_scalar = back;
-      k.rows_q3.decode(back.data(), got.data() + offset, n);
-      scalar.rows_q3.decode(back_scalar.data(), got.data() + offset, n);
+      k.rows_q4.decode(back.data(), got.data() + offset, n);
+      scalar.rows_q4.decode(back_scalar.data(), got.data() + offset, n);
       ASSERT_EQ(back, back_scalar);
       ASSERT_EQ(back.back(), 7.0f);
       back.pop_back();
@@ -83,19 +83,15 @@ TEST_P(TurnedTest, encoding_gives_the_same_bytes_everywhere_within_the_bound_and
 TEST_P(TurnedTest, a_row_is_what_its_bits_say) {
   Numbers numbers(2);
   for (const int n : kLengths) {
-    Bytes row(row_bytes<RowQ3>(n));
+    Bytes row(row_bytes<RowQ4>(n));
     for (std::byte& b : row) b = static_cast<std::byte>(numbers.byte());
     put_half(row.data() + row.size() - 2, f32_to_f16(0.75f));
     std::vector<float> levels(static_cast<std::size_t>(n)), got(levels.size());
     for (int i = 0; i < n; ++i) {
-      int code = 0;
-      for (int bit = 0; bit < 3; ++bit) {
-        const int at = i / 8 * 24 + i % 8 * 3 + bit;
-        code |= (std::to_integer<int>(row[static_cast<std::size_t>(at / 8)]) >> at % 8 & 1) << bit;
-      }
-      levels[static_cast<std::size_t>(i)] = 0.75f * kLevels[code];
+      const int code = std::to_integer<int>(row[static_cast<std::size_t>(i / 2)]) >> i % 2 * 4 & 15;
+      levels[static_cast<std::size_t>(i)] = (code < 8 ? 0.75f : -0.75f) * kSize[code % 8];
     }
-    k.rows_q3.decode(got.data(), row.data(), n);
+    k.rows_q4.decode(got.data(), row.data(), n);
     const std::vector<double> expected = turned_slowly(levels);
     for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-5) << n << " " << i;
   }
@@ -107,11 +103,11 @@ TEST_P(TurnedTest, what_is_not_a_number_gives_a_row_of_numbers) {
          {NAN, -NAN, INFINITY, -INFINITY, std::numeric_limits<float>::denorm_min(), 1e30f, 3e38f}) {
       std::vector<float> x(static_cast<std::size_t>(n), 0.25f);
       x[1] = x[4] = strange;
-      Bytes row(row_bytes<RowQ3>(n)), expected = row;
-      k.rows_q3.encode(row.data(), x.data(), n);
-      scalar.rows_q3.encode(expected.data(), x.data(), n);
+      Bytes row(row_bytes<RowQ4>(n)), expected = row;
+      k.rows_q4.encode(row.data(), x.data(), n);
+      scalar.rows_q4.encode(expected.data(), x.data(), n);
       EXPECT_EQ(row, expected) << strange;
-      k.rows_q3.decode(x.data(), row.data(), n);
+      k.rows_q4.decode(x.data(), row.data(), n);
       for (const float v : x) EXPECT_TRUE(std::isfinite(v)) << strange;
     }
 }
@@ -124,9 +120,9 @@ TEST_P(TurnedTest, attention_in_place_is_near_attention_over_decoded_rows) {
     for (const int n_keys : {0, 1, 2, 3, 5, 16, 67})
       for (const int n_q : {1, 2, 3, 5}) {
         SCOPED_TRACE(std::to_string(n) + " " + std::to_string(n_keys) + " " + std::to_string(n_q));
-        const RowKernels& rows = k.rows_q3;
+        const RowKernels& rows = k.rows_q4;
         const int q_stride = n + 3, stride = n_keys + 2;
-        const std::size_t bytes = row_bytes<RowQ3>(n) + 1, dim = static_cast<std::size_t>(n);
+        const std::size_t bytes = row_bytes<RowQ4>(n) + 1, dim = static_cast<std::size_t>(n);
         Bytes keys(1 + static_cast<std::size_t>(n_keys) * bytes);
         std::vector<std::vector<float>> key(static_cast<std::size_t>(n_keys));
         for (std::size_t j = 0; j < key.size(); ++j) {
@@ -185,14 +181,14 @@ TEST_P(TurnedTest, nothing_behind_a_row_is_touched) {
   for (const int n : kLengths)
     for (const int n_q : {1, 2, 3}) {
       const auto x = numbers.floats(static_cast<std::size_t>(n * n_q));
-      const std::size_t bytes = row_bytes<RowQ3>(n);
+      const std::size_t bytes = row_bytes<RowQ4>(n);
       std::byte* rows = pages + page - 2 * bytes;
-      for (int j = 0; j < 2; ++j) k.rows_q3.encode(rows + static_cast<std::size_t>(j) * bytes, x.data(), n);
+      for (int j = 0; j < 2; ++j) k.rows_q4.encode(rows + static_cast<std::size_t>(j) * bytes, x.data(), n);
       std::vector<float> out(static_cast<std::size_t>(n * n_q)),
           scores(static_cast<std::size_t>(2 * n_q), 1.0f);
-      k.rows_q3.decode(out.data(), rows + bytes, n);
-      k.rows_q3.scores(scores.data(), 2, x.data(), n, n_q, rows, bytes, 2, n, 1.0f);
-      k.rows_q3.mix(out.data(), n, scores.data(), 2, n_q, rows, bytes, 2, n);
+      k.rows_q4.decode(out.data(), rows + bytes, n);
+      k.rows_q4.scores(scores.data(), 2, x.data(), n, n_q, rows, bytes, 2, n, 1.0f);
+      k.rows_q4.mix(out.data(), n, scores.data(), 2, n_q, rows, bytes, 2, n);
       for (int r = 0; r < n_q; ++r)
         ASSERT_EQ(scores[static_cast<std::size_t>(2 * r)], scores[static_cast<std::size_t>(2 * r + 1)]);
     }

@@ -5,9 +5,9 @@
 namespace shrike::kv::parts {
 namespace {
 
-// A row is quantised by itself, in groups of 32 numbers, so that any slot can leave. Keys and values alike.
-// Source   per-token groups, as KIVI arXiv 2402.02750 has them for values: groups over tokens, which it has
-//          for keys, would chain slots together
+// A row is quantised by itself, so that any slot can leave. Keys and values alike.
+// Source   per token, as KIVI arXiv 2402.02750 has values: groups over tokens, which it has for keys, would chain
+//          slots together
 template <class Format, RowKernels Kernels::*rows>
 struct Rows {
   static std::size_t bytes(int head_dim) noexcept {
@@ -32,7 +32,6 @@ struct Rows {
 };
 using Q8 = Rows<RowQ8, &Kernels::rows_q8>;
 using Q4 = Rows<RowQ4, &Kernels::rows_q4>;
-using Q3 = Rows<RowQ3, &Kernels::rows_q3>;
 static_assert(limits::kHeadDimMax <= kTurnedMax);
 
 // Three queries share what is unpacked; from four tiles of them on, unpacking once for all is cheaper.
@@ -45,14 +44,9 @@ const Codec codec_q8_0{"q8_0",     "eight bits and a scale for 32 numbers: 0.53 
                        Q8::decode, Q8::scores,
                        Q8::mix,    nullptr,
                        kInPlaceMax};
-const Codec codec_q4{"q4",       "four bits, a scale and a least for 32 numbers: 0.31 of f16",
+const Codec codec_q4{"q4",       "four bits, and a scale for a row, turned before it is rounded: 0.27 of f16",
                      Q4::bytes,  Q4::encode,
                      Q4::decode, Q4::scores,
-                     Q4::mix,    nullptr,
-                     kInPlaceMax};
-const Codec codec_q3{"q3",       "three bits and a scale for a row, turned before it is rounded: 0.20 of f16",
-                     Q3::bytes,  Q3::encode,
-                     Q3::decode, Q3::scores,
-                     Q3::mix};
+                     Q4::mix};
 
 }  // namespace shrike::kv::parts
