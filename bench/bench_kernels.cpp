@@ -10,6 +10,7 @@
 #include "core/tensor.hpp"
 #include "platform/kernels/groups.hpp"
 #include "platform/kernels/kernels.hpp"
+#include "platform/kernels/turned.hpp"
 
 namespace shrike::bench {
 namespace {
@@ -37,6 +38,7 @@ class Rate {
  public:
   explicit Rate(benchmark::State& state) : state_(state) {}
 
+  void ops(double each) { report("op/s", each, machine.int8_per_s); }
   void flop(double each) { report("FLOP/s", each, machine.flop_per_s); }
   void bytes(double each) { report("B/s", each, machine.bytes_per_s); }
 
@@ -114,6 +116,80 @@ void unpack_row(benchmark::State& state, const Kernels& k, DType type, int n) {
     benchmark::DoNotOptimize(groups.data());
   }
   rate.bytes(static_cast<double>(row.size()) + sizeof(Group) * static_cast<double>(groups.size()));
+}
+
+// Many rows over one panel that stays in L2.
+void panel_multiply(benchmark::State& state, const PanelKernels& panels, int n_in, int n_outs, int n_rows) {
+  const PanelForm& form = panels.form;
+  const std::vector<std::byte> panel(form.strip_bytes(n_in) *
+                                     static_cast<std::size_t>(div_ceil(n_outs, form.outs)));
+  const std::vector<std::byte> rows(form.row_bytes(n_in) * static_cast<std::size_t>(n_rows));
+  std::vector<float> y(static_cast<std::size_t>(n_rows * n_outs));
+  PanelTask task;
+  task.panel = panel.data();
+  task.rows = rows.data();
+  task.n_in = n_in;
+  task.n_outs = task.y_stride = n_outs;
+  task.n_rows = n_rows;
+  task.y = y.data();
+  Rate rate(state);
+  for (auto _ : state) {
+    panels.multiply(task);
+    benchmark::DoNotOptimize(y.data());
+  }
+  rate.ops(2.0 * n_in * n_outs * n_rows);
+}
+
+void panel_pack_row(benchmark::State& state, const PanelKernels& panels, int n_in) {
+  const auto x = numbers(static_cast<std::size_t>(n_in));
+  std::vector<std::byte> row(panels.form.row_bytes(n_in));
+  Rate rate(state);
+  for (auto _ : state) {
+    panels.pack_row(row.data(), x.data(), n_in);
+    benchmark::DoNotOptimize(row.data());
+  }
+  rate.bytes(4.0 * n_in + static_cast<double>(row.size()));
+}
+
+// One block of a strip, from floats or from groups.
+void panel_pack_block(benchmark::State& state, const PanelKernels& panels, bool from_groups) {
+  const PanelForm& form = panels.form;
+  const auto w = numbers(static_cast<std::size_t>(form.outs * form.depth));
+  const std::vector<Group> groups(static_cast<std::size_t>(form.outs));
+  std::vector<std::byte> block(form.block_bytes(form.depth));
+  Rate rate(state);
+  for (auto _ : state) {
+    if (from_groups)
+      panels.pack_groups(block.data(), groups.data(), 1, form.outs);
+    else
+      panels.pack_outs(block.data(), w.data(), form.depth, form.outs, form.depth);
+    benchmark::DoNotOptimize(block.data());
+  }
+  rate.bytes(static_cast<double>(block.size()) + (from_groups
+                                                      ? sizeof(Group) * static_cast<double>(groups.size())
+                                                      : 4.0 * static_cast<double>(w.size())));
+}
+
+// Keys or values in few bits, by blocks of sixteen.
+void coded_rows(benchmark::State& state, const RowKernels& rows, std::size_t row_bytes, bool values) {
+  constexpr int kQueries = 3, kKeys = 2048, kDim = 64;
+  const auto q = numbers(kQueries * kDim), p = numbers(kQueries * kKeys, 0);
+  std::vector<std::byte> coded(kKeys * row_bytes);
+  for (std::size_t j = 0; j < kKeys; ++j) rows.encode(coded.data() + j * row_bytes, q.data(), kDim);
+  std::vector<float> scores(kQueries * kKeys), out(kQueries * kDim);
+  Rate rate(state);
+  for (auto _ : state) {
+    for (int j = 0; j < kKeys; j += 16) {
+      const std::byte* block = coded.data() + static_cast<std::size_t>(j) * row_bytes;
+      if (values)
+        rows.mix(out.data(), kDim, p.data() + j, kKeys, kQueries, block, row_bytes, 16, kDim);
+      else
+        rows.scores(scores.data() + j, kKeys, q.data(), kDim, kQueries, block, row_bytes, 16, kDim, 0.125f);
+    }
+    benchmark::DoNotOptimize(scores.data());
+    benchmark::DoNotOptimize(out.data());
+  }
+  rate.flop(2.0 * kQueries * kKeys * kDim);
 }
 
 void scores(benchmark::State& state, const Kernels& k, int n_q, int n_keys, int head_dim) {
@@ -216,6 +292,25 @@ void register_attention(const Kernels& k, const std::string& isa) {
   add("column_mass", "48x2048", [&k](benchmark::State& s) { column_mass(s, k, 48, 2048); });
 }
 
+void register_panels(const PanelKernels& panels, const std::string& form, const std::string& isa) {
+  const auto add = [&](const char* kernel, const char* shape, auto body) {
+    benchmark::RegisterBenchmark(("panel_" + form + "_" + kernel + "/" + isa + "/" + shape).c_str(), body);
+  };
+  add("multiply", "576x96x128", [&panels](benchmark::State& s) { panel_multiply(s, panels, 576, 96, 128); });
+  add("pack_row", "576", [&panels](benchmark::State& s) { panel_pack_row(s, panels, 576); });
+  add("pack_outs", "block", [&panels](benchmark::State& s) { panel_pack_block(s, panels, false); });
+  if (panels.pack_groups != nullptr)
+    add("pack_groups", "block", [&panels](benchmark::State& s) { panel_pack_block(s, panels, true); });
+}
+
+void register_rows(const RowKernels& rows, std::size_t row_bytes, const std::string& name,
+                   const std::string& isa) {
+  for (const bool values : {false, true})
+    benchmark::RegisterBenchmark(
+        ("rows_" + name + (values ? "_mix/" : "_scores/") + isa + "/3x2048x64").c_str(),
+        [&rows, row_bytes, values](benchmark::State& s) { coded_rows(s, rows, row_bytes, values); });
+}
+
 void register_vectors(const Kernels& k, const std::string& isa) {
   const auto add = [&](const char* kernel, double bytes_each, auto call) {
     benchmark::RegisterBenchmark(
@@ -245,6 +340,10 @@ int main(int argc, char** argv) {
     bench::register_products(k, isa_name(k.isa));
     bench::register_attention(k, isa_name(k.isa));
     bench::register_vectors(k, isa_name(k.isa));
+    bench::register_panels(k.narrow, "narrow", isa_name(k.isa));
+    bench::register_panels(k.wide, "wide", isa_name(k.isa));
+    bench::register_rows(k.rows_q8, row_bytes<RowQ8>(64), "q8", isa_name(k.isa));
+    bench::register_rows(k.rows_q4, row_bytes<RowQ4>(64), "q4", isa_name(k.isa));
   }
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -20,12 +20,17 @@ struct Raised : Narrow {
 };
 constexpr PanelForm kBytes = {Raised::kOuts, Raised::kDepth, Raised::kStep, 1, Raised::kRowFacts};
 constexpr PanelForm kWide = panel_form<Wide>();
-constexpr int kVecs = 2;  // of sixteen outputs; both forms have strips of 32
+constexpr int kVecs = 2;                                // of sixteen outputs; both forms have strips of 32
+constexpr int kSteps = Raised::kDepth / Raised::kStep;  // of a whole block
 static_assert(Raised::kOuts == 16 * kVecs && Wide::kOuts == 16 * kVecs);
 
-// n <= 32 numbers as bytes, filled up with zeros; their scale. NaN is passed over by max, its operands in this
-// order.
-float round_block(std::int8_t* q, const float* x, int n) noexcept {
+// n <= 32 numbers as bytes, filled up with zeros; their scale. NaN is passed over by max, its
+// operands in this order.
+struct Rounded {
+  __m256i q;
+  float scale;
+};
+inline Rounded round_block(const float* x, int n) noexcept {
   float whole[Raised::kDepth] = {};
   if (n < Raised::kDepth) {
     std::memcpy(whole, x, static_cast<std::size_t>(n) * sizeof(float));
@@ -33,6 +38,7 @@ float round_block(std::int8_t* q, const float* x, int n) noexcept {
   }
   const __m256 sign = _mm256_set1_ps(-0.0f);
   __m256 part[4], magnitudes = _mm256_setzero_ps();
+#pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
     part[i] = _mm256_loadu_ps(x + 8 * i);
     magnitudes = _mm256_max_ps(_mm256_andnot_ps(sign, part[i]), magnitudes);
@@ -44,22 +50,28 @@ float round_block(std::int8_t* q, const float* x, int n) noexcept {
   const auto integers = [&](int i) { return _mm256_cvtps_epi32(_mm256_mul_ps(part[i], inverse)); };
   const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(integers(0), integers(1)),
                                            _mm256_packs_epi32(integers(2), integers(3)));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(q),
-                      _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
-  return scale_of<Narrow>(largest);
+  return {_mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)),
+          scale_of<Narrow>(largest)};
+}
+
+// 128 times the sum of 32 bytes with a sign.
+inline std::int32_t raised_sum(__m256i q) noexcept {
+  const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), q);
+  const __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(128));
+  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(fours), _mm256_extracti128_si256(fours, 1));
+  sum = _mm_add_epi32(sum, _mm_unpackhi_epi64(sum, sum));
+  return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 1)));
 }
 
 void pack_row(std::byte* row, const float* x, int n_in) noexcept {
   for (int k = 0; k < n_in; k += Raised::kDepth) {
     const int n = n_in - k < Raised::kDepth ? n_in - k : Raised::kDepth;
-    std::int8_t q[Raised::kDepth];
-    const float scale = round_block(q, x + k, n);
-    std::int32_t start = 0;
-    for (const std::int8_t v : q) start -= 128 * v;
+    const Rounded rounded = round_block(x + k, n);
+    const std::int32_t start = -raised_sum(rounded.q);
     const std::size_t bytes = kBytes.numbers_bytes(n);
-    std::memcpy(row, q, bytes);
-    put_scale(row + bytes, scale);
-    std::memcpy(row + bytes + sizeof(scale), &start, sizeof(start));
+    std::memcpy(row, &rounded.q, bytes);
+    put_scale(row + bytes, rounded.scale);
+    std::memcpy(row + bytes + sizeof(float), &start, sizeof(start));
     row += bytes + Raised::kRowFacts;
   }
 }
@@ -68,10 +80,11 @@ void pack_outs(std::byte* block, const float* w, std::ptrdiff_t stride, int n_ou
   const int n_steps = stepped<Narrow>(n) / Raised::kStep;
   std::byte* scales = block + static_cast<std::size_t>(n_steps * Raised::kStep * Raised::kOuts);
   for (int out = 0; out < Raised::kOuts; ++out) {
-    std::int8_t q[Raised::kDepth] = {};
-    put_scale(scales + out * 4, out < n_outs ? round_block(q, w + out * stride, n) : 0.0f);
-    std::uint32_t steps[Raised::kDepth / Raised::kStep];
-    std::memcpy(steps, q, sizeof(steps));
+    const Rounded rounded =
+        out < n_outs ? round_block(w + out * stride, n) : Rounded{_mm256_setzero_si256(), 0.0f};
+    put_scale(scales + out * 4, rounded.scale);
+    std::uint32_t steps[kSteps];
+    std::memcpy(steps, &rounded.q, sizeof(steps));
     for (int step = 0; step < n_steps; ++step) {
       const std::uint32_t raised = steps[step] ^ 0x80808080u;
       std::memcpy(block + (step * Raised::kOuts + out) * Raised::kStep, &raised, sizeof(raised));
@@ -138,42 +151,49 @@ __m512i four_bytes(const std::byte* at) noexcept {
 #define SHRIKE_STAY(v) asm("" : "+v"(v))
 #endif
 
+// One block of `rows` rows and one strip.
+template <int rows>
+[[gnu::always_inline]] inline void block_bytes(__m512 (&sums)[rows][kVecs], const std::byte* strip,
+                                               const std::byte* x, std::size_t x_stride,
+                                               int n_steps) noexcept {
+  const std::byte* facts = x + n_steps * Raised::kStep;
+  __m512i dots[rows][kVecs];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+    dots[r][0] = dots[r][1] = four_bytes(facts + static_cast<std::size_t>(r) * x_stride + sizeof(float));
+#pragma GCC unroll 8
+  for (int step = 0; step < n_steps; ++step) {
+    const __m512i w0 = _mm512_loadu_si512(strip), w1 = _mm512_loadu_si512(strip + 64);
+    strip += 128;
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) {
+      const __m512i a = four_bytes(x + static_cast<std::size_t>(r) * x_stride + step * Raised::kStep);
+      dots[r][0] = _mm512_dpbusd_epi32(dots[r][0], w0, a);
+      dots[r][1] = _mm512_dpbusd_epi32(dots[r][1], w1, a);
+      SHRIKE_STAY(dots[r][0]);
+      SHRIKE_STAY(dots[r][1]);
+    }
+  }
+  const __m512 scale0 = _mm512_loadu_ps(strip), scale1 = _mm512_loadu_ps(strip + 64);
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r) {
+    const __m512 scale = _mm512_set1_ps(scale_at(facts + static_cast<std::size_t>(r) * x_stride));
+    sums[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][0]), _mm512_mul_ps(scale0, scale), sums[r][0]);
+    sums[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][1]), _mm512_mul_ps(scale1, scale), sums[r][1]);
+    SHRIKE_STAY(sums[r][0]);
+    SHRIKE_STAY(sums[r][1]);
+  }
+}
+
 // Sums of `rows` rows and one strip.
 template <int rows>
 void tile_bytes(__m512 (&sums)[rows][kVecs], const std::byte* strip, const std::byte* x, std::size_t x_stride,
                 int n_in) noexcept {
-  for (int k = 0; k < n_in; k += Raised::kDepth) {
-    const int n_steps =
-        stepped<Narrow>(n_in - k < Raised::kDepth ? n_in - k : Raised::kDepth) / Raised::kStep;
-    const std::byte* facts = x + n_steps * Raised::kStep;
-    __m512i dots[rows][kVecs];
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; ++r)
-      dots[r][0] = dots[r][1] = four_bytes(facts + static_cast<std::size_t>(r) * x_stride + sizeof(float));
-    for (int step = 0; step < n_steps; ++step) {
-      const __m512i w0 = _mm512_loadu_si512(strip), w1 = _mm512_loadu_si512(strip + 64);
-      strip += 128;
-#pragma GCC unroll 8
-      for (int r = 0; r < rows; ++r) {
-        const __m512i a = four_bytes(x + static_cast<std::size_t>(r) * x_stride + step * Raised::kStep);
-        dots[r][0] = _mm512_dpbusd_epi32(dots[r][0], w0, a);
-        dots[r][1] = _mm512_dpbusd_epi32(dots[r][1], w1, a);
-        SHRIKE_STAY(dots[r][0]);
-        SHRIKE_STAY(dots[r][1]);
-      }
-    }
-    const __m512 scale0 = _mm512_loadu_ps(strip), scale1 = _mm512_loadu_ps(strip + 64);
-    strip += 128;
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; ++r) {
-      const __m512 scale = _mm512_set1_ps(scale_at(facts + static_cast<std::size_t>(r) * x_stride));
-      sums[r][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][0]), _mm512_mul_ps(scale0, scale), sums[r][0]);
-      sums[r][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][1]), _mm512_mul_ps(scale1, scale), sums[r][1]);
-      SHRIKE_STAY(sums[r][0]);
-      SHRIKE_STAY(sums[r][1]);
-    }
-    x = facts + Raised::kRowFacts;
-  }
+  constexpr std::size_t kBlock = kBytes.block_bytes(Raised::kDepth);
+  for (; n_in >= Raised::kDepth;
+       n_in -= Raised::kDepth, strip += kBlock, x += Raised::kDepth + Raised::kRowFacts)
+    block_bytes<rows>(sums, strip, x, x_stride, kSteps);
+  if (n_in > 0) block_bytes<rows>(sums, strip, x, x_stride, stepped<Narrow>(n_in) / Raised::kStep);
 }
 
 // The same with integers of 16 bits, two at a time.

@@ -54,21 +54,28 @@ inline void score_tile(float* scores, std::ptrdiff_t score_stride, const float* 
                        const std::byte* k, std::size_t row_bytes, int head_dim, float scale) noexcept {
   using Vec = typename Set::Vec;
   Vec acc[rows][keys];
-  for (auto& row : acc)
-    for (Vec& sum : row) sum = Set::zero();
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int c = 0; c < keys; ++c) acc[r][c] = Set::zero();
   int i = 0;
   for (; i + kRowGroup <= head_dim; i += kRowGroup, k += group_bytes())
+#pragma GCC unroll 8
     for (int c = 0; c < keys; ++c) {
       Vec part[kGroupParts<Set>];
       Set::unpack(k + static_cast<std::size_t>(c) * row_bytes, part);
+#pragma GCC unroll 8
       for (int s = 0; s < kGroupParts<Set>; ++s)
+#pragma GCC unroll 8
         for (int r = 0; r < rows; ++r)
           acc[r][c] = Set::fma(Set::load(q + r * q_stride + i + s * Set::kWidth), part[s], acc[r][c]);
     }
   const int rest = head_dim - i;
+#pragma GCC unroll 8
   for (int c = 0; rest > 0 && c < keys; ++c) {
     Vec part[kGroupParts<Set>];
     unpack_short<Set>(k + static_cast<std::size_t>(c) * row_bytes, rest, part);
+#pragma GCC unroll 8
     for (int r = 0; r < rows; ++r)
       for (int s = 0; s * Set::kWidth < rest; ++s) {
         const float* from = q + r * q_stride + i + s * Set::kWidth;
@@ -77,9 +84,11 @@ inline void score_tile(float* scores, std::ptrdiff_t score_stride, const float* 
             Set::fma(left >= Set::kWidth ? Set::load(from) : load_tail<Set>(from, left), part[s], acc[r][c]);
       }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
     float sums[keys];
     sum_tile<Set, keys>(sums, acc[r]);
+#pragma GCC unroll 8
     for (int c = 0; c < keys; ++c) scores[r * score_stride + c] = sums[c] * scale;
   }
 }
@@ -88,7 +97,7 @@ template <class Set, int rows>
 inline void score_rows(float* scores, std::ptrdiff_t score_stride, const float* q, std::ptrdiff_t q_stride,
                        const std::byte* k, std::size_t row_bytes, int n_keys, int head_dim,
                        float scale) noexcept {
-  constexpr int kKeys = rows == 1 ? 4 : 2;
+  constexpr int kKeys = 4;
   int j = 0;
   for (; j + kKeys <= n_keys; j += kKeys)
     score_tile<Set, rows, kKeys>(scores + j, score_stride, q, q_stride,
@@ -120,17 +129,23 @@ inline void mix_group(float* out, std::ptrdiff_t out_stride, const float* p, std
   using Vec = typename Set::Vec;
   constexpr int kParts = kGroupParts<Set>;
   Vec acc[rows][kParts];
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
     for (int s = 0; s < kParts; ++s) acc[r][s] = Set::load(out + r * out_stride + s * Set::kWidth);
   for (int j = 0; j < n_keys; ++j) {
     Vec part[kParts];
     Set::unpack(v + static_cast<std::size_t>(j) * row_bytes, part);
+#pragma GCC unroll 8
     for (int r = 0; r < rows; ++r) {
       const Vec weight = Set::all(p[r * p_stride + j]);
+#pragma GCC unroll 8
       for (int s = 0; s < kParts; ++s) acc[r][s] = Set::fma(weight, part[s], acc[r][s]);
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
     for (int s = 0; s < kParts; ++s) Set::store(out + r * out_stride + s * Set::kWidth, acc[r][s]);
 }
 

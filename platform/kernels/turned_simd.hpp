@@ -110,19 +110,25 @@ inline void score_tile(float* scores, std::ptrdiff_t score_stride, const float (
                        const std::byte* k, std::size_t row_bytes, int head_dim, float scale) noexcept {
   using Vec = typename Set::Vec;
   Vec acc[rows][keys];
-  for (auto& row : acc)
-    for (Vec& sum : row) sum = Set::zero();
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
+    for (int c = 0; c < keys; ++c) acc[r][c] = Set::zero();
   for (int g = 0; g < RowQ4::n_groups(head_dim); ++g)
+#pragma GCC unroll 8
     for (int c = 0; c < keys; ++c) {
       Vec part[kEightParts<Set>];
       Set::levels(k + static_cast<std::size_t>(c) * row_bytes + g * RowQ4::kGroupBytes, part);
+#pragma GCC unroll 8
       for (int s = 0; s < kEightParts<Set>; ++s)
+#pragma GCC unroll 8
         for (int r = 0; r < rows; ++r)
           acc[r][c] = Set::fma(Set::load(q[r] + g * RowQ4::kGroup + s * Set::kWidth), part[s], acc[r][c]);
     }
   float d[keys];
   for (int c = 0; c < keys; ++c)
     d[c] = Set::number(half_at(scale_of(k + static_cast<std::size_t>(c) * row_bytes, head_dim))) * scale;
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
     float sums[keys];
     sum_tile<Set, keys>(sums, acc[r]);
@@ -134,7 +140,7 @@ template <class Set, int rows>
 inline void score_rows(float* scores, std::ptrdiff_t score_stride, const float* q, std::ptrdiff_t q_stride,
                        const std::byte* k, std::size_t row_bytes, int n_keys, int head_dim,
                        float scale) noexcept {
-  constexpr int kKeys = rows == 1 ? 4 : 2;
+  constexpr int kKeys = 4;
   float turned[rows][kTurnedMax];
   for (int r = 0; r < rows; ++r) turn_into<Turned<Set>>(turned[r], q + r * q_stride, head_dim);
   int j = 0;
@@ -171,19 +177,26 @@ inline void mix_groups(float (*sum)[kTurnedMax], const float (*weight)[kWeightKe
   using Vec = typename Set::Vec;
   constexpr int kParts = kEightParts<Set>;
   Vec acc[rows][groups * kParts];
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
     for (int s = 0; s < groups * kParts; ++s)
       acc[r][s] = Set::load(sum[r] + group * RowQ4::kGroup + s * Set::kWidth);
   v += group * RowQ4::kGroupBytes;
   for (int j = 0; j < n_keys; ++j, v += row_bytes)
+#pragma GCC unroll 8
     for (int g = 0; g < groups; ++g) {
       Vec part[kParts];
       Set::levels(v + g * RowQ4::kGroupBytes, part);
+#pragma GCC unroll 8
       for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
         for (int s = 0; s < kParts; ++s)
           acc[r][g * kParts + s] = Set::fma(Set::all(weight[r][j]), part[s], acc[r][g * kParts + s]);
     }
+#pragma GCC unroll 8
   for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 8
     for (int s = 0; s < groups * kParts; ++s)
       Set::store(sum[r] + group * RowQ4::kGroup + s * Set::kWidth, acc[r][s]);
 }
