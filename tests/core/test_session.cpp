@@ -31,7 +31,9 @@ void watch(Session& session, int first, int n) {
 }
 
 // Room for a few frames: a short stream fills it.
-std::size_t small_budget() { return Session::plan(tiny_options()).value().kv_budget_min_bytes * 3 / 2; }
+std::size_t small_budget(const SessionOptions& options = tiny_options()) {
+  return Session::plan(options).value().kv_budget_min_bytes * 3 / 2;
+}
 
 // Everything that the memory holds and where: equal bytes mean equal answers for ever.
 std::vector<std::uint8_t> memory_bytes(const Session& session) {
@@ -427,7 +429,7 @@ TEST(Session, a_kept_answer_that_was_stopped_is_remembered_as_far_as_it_was_give
 TEST(Session, held_frames_tell_times_and_gaps) {
   SessionOptions options = tiny_options();
   options.kv_policy = "recent";
-  options.kv_budget_bytes = small_budget();
+  options.kv_budget_bytes = small_budget(options);
   const auto session = open(options);
   ASSERT_NE(session, nullptr);
   EXPECT_TRUE(session->held_frames().empty());
