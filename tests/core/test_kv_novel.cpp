@@ -46,9 +46,12 @@ TEST(ScoreNovel, compares_with_the_frame_before_at_the_same_place_and_words_go_w
 TEST(ScoreNovel, what_nobody_looked_at_counts_less) {
   Desk desk = frames(4, {1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0});
   desk.mark(Mark::mass, {1, 1, 1, 1, 6, 0, 1, 1, 1, 1, 1, 1});
-  const std::vector<float>& score = desk.run(parts::score_novel);
+  const std::vector<float> score = desk.run(parts::score_novel, {{{1}, {2}, {1}}});
   EXPECT_THAT(score[4], FloatNear(2, 1e-3f)) << "new, and looked at twice in each of three frames";
   EXPECT_THAT(score[5], FloatNear(2e-4f, 1e-6f)) << "new, and nobody looked";
+  const std::vector<float> older = desk.run(parts::score_novel, {{{1}, {2}, {3}}});
+  EXPECT_THAT(older[4], FloatNear(6.f / 27, 1e-3f)) << "and three frames ago";
+  EXPECT_EQ(older[5], score[5]);
 }
 
 TEST(ScoreNovel, heads_that_answers_do_not_need_keep_less_but_for_the_newest_frame) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr float kNew = 2;         // no cosine is farther: nothing to compare with
 constexpr float kSpoken = 1;      // words between frames
-constexpr float kUnseen = 2e-4f;  // attention a frame that what nobody looked at is taken to have had
+constexpr float kUnseen = 2e-4f;  // attention that what nobody looked at is taken to have had
 constexpr float kIdle = 1e-3f;    // worth of a head that answers do not need: what it keeps still differs
 constexpr float kNewest = 1e6f;   // the newest frame stays
 
@@ -45,10 +45,12 @@ void compare(const Candidates& slots, Run now, Run before, std::span<float> scor
   }
 }
 
-// score_j = novelty_j * (attention received a frame since) ^ attention * (worth of its head) ^ heads. Where
+// score_j = novelty_j * (attention received / frames since ^ age) ^ attention * (worth of its head) ^ heads. Where
 // nothing happens, a frame repeats the one before it and leaves; what stays is where something came, moved or
 // left, was looked at since, and lies in a head that answers need. What drifts slowly is compared over longer and
-// longer times, as the frames between leave.
+// longer times, as the frames between leave. With age 1 attention is that of a frame. Above, having been looked at
+// counts the less the longer ago a frame came, and in the end novelty alone: the next frames look at what is new
+// before anything can be asked about it.
 void novel(const Candidates& slots, const Args& args, std::span<float> score) noexcept {
   const float* mass = slots.mark(Mark::mass);
   float worth[2];
@@ -65,9 +67,9 @@ void novel(const Candidates& slots, const Args& args, std::span<float> score) no
     }
     compare(slots, now, before, score);
     before = now;
-    const float frames = static_cast<float>(std::max(newest - frame, 0) + 1);
+    const float since = std::pow(static_cast<float>(std::max(newest - frame, 0) + 1), args[2].value);
     for (int j = begin; j < now.end; ++j) {
-      const float looked_at = std::pow(mass[j] / frames + kUnseen, args[0].value);
+      const float looked_at = std::pow(mass[j] / since + kUnseen, args[0].value);
       score[static_cast<std::size_t>(j)] *=
           looked_at * worth[static_cast<std::size_t>(slots.token(j).modality)];
     }
@@ -80,7 +82,7 @@ void novel(const Candidates& slots, const Args& args, std::span<float> score) no
 const PartRow<ScorePart> score_novel{
     "novel",
     novel,
-    {{{"attention", {1}, 0, 4}, {"heads", {2}, 0, 4}}},
+    {{{"attention", {1}, 0, 4}, {"heads", {2}, 0, 4}, {"age", {2.5f}, 0, 8}}},
     kNeedKeys | need(Mark::mass),
     "what differs from the frame before it, is looked at, and in heads that answers need",
     Scale::probability};
