@@ -12,8 +12,11 @@ namespace {
 
 // Fewer multiply-adds than this are done before a sleeping thread is awake.
 constexpr std::int64_t kAloneMacs = 40'000;
-constexpr int kTasksPerThread = 8;  // so that the last one to finish keeps nobody waiting for long
-constexpr int kOutputsPerCut = 48;  // of one row: a multiple of every kernel's tile
+// Some, so that the last one to finish keeps nobody waiting for long; few, because to hand one out takes as long as
+// ten thousand weights do.
+constexpr int kTasksPerThread = 4;         // over panels
+constexpr int kTasksPerThreadInPlace = 2;  // over weights as they lie
+constexpr int kOutputsPerCut = 48;         // of one row: a multiple of every kernel's tile
 
 // A panel and the rows that go over it should stay in a core's L2.
 constexpr std::size_t kPanelBytes = 192 * 1024;
@@ -217,7 +220,8 @@ void linear_in_place(const Compute& c, const float* x, int n_rows,
     });
   // A few cuts at a time, so that a long output (the vocabulary) does not mean thousands of hand-outs.
   const auto n_cuts = static_cast<int>(n_outputs / kOutputsPerCut);
-  const int cuts = alone ? std::max(1, n_cuts) : std::max(1, n_cuts / (c.threads.count() * kTasksPerThread));
+  const int cuts =
+      alone ? std::max(1, n_cuts) : std::max(1, n_cuts / (c.threads.count() * kTasksPerThreadInPlace));
   over_cuts(
       c.threads, products, cuts * kOutputsPerCut, alone,
       [&](const Product& p, int begin, int end, int) { multiply_in_place(c, x, n_rows, p, begin, end); });
