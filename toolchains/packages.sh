@@ -24,8 +24,9 @@ packages_cross_armhf=(g++-arm-linux-gnueabihf qemu-user)
 # What .deb packages are made with: who needs which library, and what is a program.
 packages_package=(dpkg-dev file)
 
-# What training the demo model needs: arithmetic, gradients, and pictures as files have them.
-packages_train=(python3-numpy python3-torch python3-pil)
+# What training the demo model needs: arithmetic, gradients, and pictures as files have them; products of matrices
+# that are five times as fast as those which come with them.
+packages_train=(python3-numpy python3-torch python3-pil libopenblas0-pthread)
 
 # What fuzzing needs: clang with its run-time libraries.
 packages_fuzz=(clang libclang-rt-dev)
