@@ -149,7 +149,7 @@ TEST(ForEver, after_twenty_contexts_the_newest_frame_is_seen_as_well_as_at_the_s
   std::printf("in view: %d of %d right at the start, %d after %d positions\n", at_start, n_asked, at_end,
               kContexts * n_context);
   EXPECT_GE(at_start * 10, n_asked * 8);
-  EXPECT_GE(at_end, at_start - 1);
+  EXPECT_GE(at_end * 20, at_start * 19);  // an answer or two go either way with every change of what is kept
   EXPECT_LE(session->runtime().memory().next_position(), n_context);
 }
 
