@@ -6,10 +6,13 @@
 #include <cmath>
 #include <vector>
 
+#include "platform/kernels/groups.hpp"
 #include "platform/kernels/kernels.hpp"
 #include "tests/support/numbers.hpp"
 
 namespace shrike::test {
+
+enum class Packed { outs, columns, groups };
 
 // A product through the panels of one set: weights packed block by block, rows, then the product.
 struct PanelProduct {
@@ -29,8 +32,20 @@ struct PanelProduct {
 
   float weight(int out, int k) const { return w[static_cast<std::size_t>(out * n_in + k)]; }
 
+  // The same weights as bytes with a scale, the least byte among them. [n_outs][n_in / 32]
+  std::vector<Group> groups() const {
+    std::vector<Group> out(w.size() / kQ8Group);
+    for (std::size_t g = 0; g < out.size(); ++g) {
+      out[g].d[0] = out[g].d[1] = 0.001f * static_cast<float>(g % 7);
+      for (std::size_t i = 0; i < kQ8Group; ++i)
+        out[g].q[i] =
+            static_cast<std::int8_t>(i == g % kQ8Group ? -128 : std::lround(1270 * w[g * kQ8Group + i]));
+    }
+    return out;
+  }
+
   // The panel and the rows end where their forms say: a sanitizer sees the first byte too many.
-  std::vector<float> run(const PanelKernels& panels, bool accumulate, bool turned = false) const {
+  std::vector<float> run(const PanelKernels& panels, bool accumulate, Packed packed = Packed::outs) const {
     const PanelForm& form = panels.form;
     const int n_strips = (n_outs + form.outs - 1) / form.outs;
     const std::size_t strip_bytes = form.strip_bytes(n_in);
@@ -39,12 +54,15 @@ struct PanelProduct {
     std::vector<float> columns(w.size());
     for (int out = 0; out < n_outs; ++out)
       for (int k = 0; k < n_in; ++k) columns[static_cast<std::size_t>(k * n_outs + out)] = weight(out, k);
+    const std::vector<Group> all = packed == Packed::groups ? groups() : std::vector<Group>();
     for (int strip = 0; strip < n_strips; ++strip) {
       std::byte* to = panel + static_cast<std::size_t>(strip) * strip_bytes;
       const int first = strip * form.outs, n_here = std::min(form.outs, n_outs - first);
       for (int k = 0; k < n_in; k += form.depth) {
         const int n = std::min(form.depth, n_in - k);
-        if (turned)
+        if (packed == Packed::groups)
+          panels.pack_groups(to, all.data() + (first * n_in + k) / kQ8Group, n_in / kQ8Group, n_here);
+        else if (packed == Packed::columns)
           panels.pack_columns(to, columns.data() + k * n_outs + first, n_outs, n_here, n);
         else
           panels.pack_outs(to, w.data() + first * n_in + k, n_in, n_here, n);
@@ -86,7 +104,12 @@ inline void expect_equal_panels(const PanelKernels& panels, const PanelKernels& 
       const std::vector<float> want = p.run(reference, accumulate);
       ASSERT_EQ(p.run(panels, accumulate), want) << p.n_in << " x " << p.n_outs << " x " << p.n_rows;
       if (panels.pack_columns != nullptr) {
-        ASSERT_EQ(p.run(panels, accumulate, true), want) << "columns " << p.n_in << " x " << p.n_outs;
+        ASSERT_EQ(p.run(panels, accumulate, Packed::columns), want)
+            << "columns " << p.n_in << " x " << p.n_outs;
+      }
+      if (panels.pack_groups != nullptr && p.n_in % kQ8Group == 0) {
+        ASSERT_EQ(p.run(panels, accumulate, Packed::groups), p.run(reference, accumulate, Packed::groups))
+            << "groups " << p.n_in << " x " << p.n_outs;
       }
     }
   });
