@@ -198,7 +198,8 @@ class Products {
   std::vector<std::int8_t> xq_ = std::vector<std::int8_t>(kFrame * kForward);
 };
 
-// A stream, and n_words of an answer behind it. Worlds are kept: a benchmark is called many times until it knows how often to run.
+// A stream, and n_words of an answer behind it. Worlds are kept: a benchmark is called many times until it knows how
+// often to run.
 World& world_of(const std::string& name, const std::string& policy, int n_tokens, int n_fed, int n_words) {
   static std::map<std::string, std::unique_ptr<World>> worlds;
   std::unique_ptr<World>& world = worlds[name];
