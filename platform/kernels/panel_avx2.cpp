@@ -146,7 +146,7 @@ void tile(float (*sums)[Wide::kOuts], const std::byte* strip, const std::byte* x
       __m256i w[kVecs];
 #pragma GCC unroll 4
       for (int v = 0; v < kVecs; ++v)
-        w[v] = _mm256_load_si256(reinterpret_cast<const __m256i*>(strip + pair * Wide::kOuts * 4) + v);
+        w[v] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(strip + pair * Wide::kOuts * 4) + v);
 #pragma GCC unroll 4
       for (int r = 0; r < rows; ++r) {
         const __m256i a = _mm256_castps_si256(_mm256_broadcast_ss(
@@ -166,7 +166,7 @@ void tile(float (*sums)[Wide::kOuts], const std::byte* strip, const std::byte* x
 #pragma GCC unroll 4
       for (int v = 0; v < kVecs; ++v) {
         const __m256 scale =
-            _mm256_mul_ps(_mm256_load_ps(reinterpret_cast<const float*>(strip) + 8 * v), x_scale);
+            _mm256_mul_ps(_mm256_loadu_ps(reinterpret_cast<const float*>(strip) + 8 * v), x_scale);
         float* sum = sums[r] + 8 * v;
         _mm256_storeu_ps(sum, _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[r][v]), scale, _mm256_loadu_ps(sum)));
       }
