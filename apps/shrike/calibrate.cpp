@@ -26,6 +26,8 @@ Examples:
   shrike calibrate -o models/perch/perch-f16.heads
   shrike calibrate -m model.gguf --mmproj mmproj.gguf -s yesterday.mp4 --ask "Who came to the door?" -o model.heads)";
 
+constexpr int kQuestions = 12;  // of a world, at most
+
 struct Arguments {
   ModelArguments model;
   SourceArguments source;
@@ -107,6 +109,7 @@ int from_worlds(Arguments& a) {
   streams.mode = "requests";
   streams.n_streams = a.n_streams;
   streams.n_frames = a.n_frames;
+  streams.n_questions = kQuestions;
   streams.seed = a.seed;
   const Result<EvalOptions> made = eval_options(streams);
   if (!made) return fail(made.error());

@@ -9,7 +9,8 @@
 namespace shrike::kv {
 namespace {
 
-constexpr int kRangeBlocks = 32;  // of 16 slots: scores of a group stay in L1
+constexpr int kRangeBlocks = 32;   // of 16 slots: scores of a group stay in L1
+constexpr std::size_t kAhead = 3;  // blocks that are fetched while one is read
 
 }  // namespace
 
@@ -79,7 +80,7 @@ void Attention::attend_range(const Kernels& kernels, const Memory& memory, int l
   int column = 0;
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     const BlockRef ref = seen(b);
-    fetch(b + 3, &Pool::key_row);
+    fetch(b + kAhead, &Pool::key_row);
     const Place distance{place.t - ref.base, place.row, place.column};
     for (int g = 0; g < group_; ++g)
       memory.rope(layer).turn(turned + static_cast<std::ptrdiff_t>(g) * head_dim_,
@@ -98,7 +99,7 @@ void Attention::attend_range(const Kernels& kernels, const Memory& memory, int l
   column = 0;
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     const BlockRef ref = seen(b);
-    fetch(b + 3, &Pool::value_row);
+    fetch(b + kAhead, &Pool::value_row);
     codec.mix(kernels, mixed, scores + column, stride_, group_, pool.value_row(ref.block, ref.first),
               ref.n_live(), head_dim_);
     column += ref.n_live();

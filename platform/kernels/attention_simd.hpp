@@ -41,15 +41,11 @@ inline void score_rows(float* scores, std::ptrdiff_t score_stride, const float* 
 template <class Lanes, class T>
 void attn_scores(float* scores, int score_stride, const float* q, int q_stride, int n_q, const T* k,
                  int k_stride, int n_keys, int head_dim, float scale) noexcept {
-  const auto tile = [&]<int rows>(int r) {
+  over_queries(n_q, [&]<int rows>(int r) {
     score_rows<Lanes, rows>(scores + static_cast<std::ptrdiff_t>(r) * score_stride, score_stride,
                             q + static_cast<std::ptrdiff_t>(r) * q_stride, q_stride, k, k_stride, n_keys,
                             head_dim, scale);
-  };
-  int r = 0;
-  for (; r + 3 <= n_q; r += 3) tile.template operator()<3>(r);
-  if (n_q - r == 2) tile.template operator()<2>(r);
-  if (n_q - r == 1) tile.template operator()<1>(r);
+  });
 }
 
 // A strip of `parts` registers of the outputs of `rows` queries, over all keys, in registers.

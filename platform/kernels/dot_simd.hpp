@@ -118,6 +118,15 @@ inline void over_tiles(int n_rows, int out_begin, int out_end, Tile tile) noexce
   }
 }
 
+// Calls tile<rows>(first row): three queries at a time share what is loaded or unpacked of a key.
+template <class Tile>
+inline void over_queries(int n_q, Tile tile) noexcept {
+  int r = 0;
+  for (; r + 3 <= n_q; r += 3) tile.template operator()<3>(r);
+  if (n_q - r == 2) tile.template operator()<2>(r);
+  if (n_q - r == 1) tile.template operator()<1>(r);
+}
+
 template <int outs>
 inline void put(const Matmul& t, int row, int out, const float* sums) noexcept {
   float* y = t.y + static_cast<std::ptrdiff_t>(row) * t.y_stride + out;

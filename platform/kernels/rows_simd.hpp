@@ -111,15 +111,11 @@ template <class Set>
 void attn_scores_rows(float* scores, int score_stride, const float* q, int q_stride, int n_q,
                       const std::byte* k, std::size_t row_bytes, int n_keys, int head_dim,
                       float scale) noexcept {
-  const auto tile = [&]<int rows>(int r) {
+  over_queries(n_q, [&]<int rows>(int r) {
     score_rows<Set, rows>(scores + static_cast<std::ptrdiff_t>(r) * score_stride, score_stride,
                           q + static_cast<std::ptrdiff_t>(r) * q_stride, q_stride, k, row_bytes, n_keys,
                           head_dim, scale);
-  };
-  int r = 0;
-  for (; r + 3 <= n_q; r += 3) tile.template operator()<3>(r);
-  if (n_q - r == 2) tile.template operator()<2>(r);
-  if (n_q - r == 1) tile.template operator()<1>(r);
+  });
 }
 
 // One group of the outputs of `rows` queries, over all keys, in registers.
@@ -176,15 +172,11 @@ inline void mix_rows_of(float* out, std::ptrdiff_t out_stride, const float* p, s
 template <class Set>
 void attn_mix_rows(float* out, int out_stride, const float* p, int p_stride, int n_q, const std::byte* v,
                    std::size_t row_bytes, int n_keys, int head_dim) noexcept {
-  const auto tile = [&]<int rows>(int r) {
+  over_queries(n_q, [&]<int rows>(int r) {
     mix_rows_of<Set, rows>(out + static_cast<std::ptrdiff_t>(r) * out_stride, out_stride,
                            p + static_cast<std::ptrdiff_t>(r) * p_stride, p_stride, v, row_bytes, n_keys,
                            head_dim);
-  };
-  int r = 0;
-  for (; r + 3 <= n_q; r += 3) tile.template operator()<3>(r);
-  if (n_q - r == 2) tile.template operator()<2>(r);
-  if (n_q - r == 1) tile.template operator()<1>(r);
+  });
 }
 
 template <class Set>

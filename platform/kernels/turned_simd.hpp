@@ -9,8 +9,7 @@ namespace {
 
 // Attention never turns rows back: queries are turned instead, and what is summed up is turned back once. All of
 // it lies in whole groups, so nothing here has a tail. `Set` brings what a group and a turn need.
-constexpr int kTurnedQueries = 3;  // share what is unpacked
-constexpr int kWeightKeys = 64;    // whose weights are made ahead
+constexpr int kWeightKeys = 64;  // whose weights are made ahead
 
 template <class Set>
 inline constexpr int kEightParts = RowQ4::kGroup / Set::kWidth;
@@ -148,15 +147,6 @@ inline void score_rows(float* scores, std::ptrdiff_t score_stride, const float* 
     score_tile<Set, rows, kKeys>(scores + j, score_stride, turned, k, row_bytes, head_dim, scale);
   for (; j < n_keys; ++j, k += row_bytes)
     score_tile<Set, rows, 1>(scores + j, score_stride, turned, k, row_bytes, head_dim, scale);
-}
-
-// Calls tile<rows>(first row), three at a time.
-template <class Tile>
-inline void over_queries(int n_q, Tile tile) noexcept {
-  int r = 0;
-  for (; r + kTurnedQueries <= n_q; r += kTurnedQueries) tile.template operator()<kTurnedQueries>(r);
-  if (n_q - r == 2) tile.template operator()<2>(r);
-  if (n_q - r == 1) tile.template operator()<1>(r);
 }
 
 template <class Set>
