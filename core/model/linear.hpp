@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <span>
 
@@ -55,14 +56,16 @@ void linear(const Compute& compute, const float* x, int n_rows,
 // Row r of a matrix of any type that has kernels, as f32: out [w.n_cols].
 void matrix_row(const Kernels& kernels, const MatrixView& w, int r, float* out) noexcept;
 
-// y[r] += x[r], norms and the like, row by row over the crew: fn(row).
+// y[r] += x[r], norms and the like, row by row over the crew: fn(row). Some rows at a time, since to hand one out
+// takes about as long as to norm it.
 template <class Fn>
 void each_row(const Compute& compute, int n_rows, Fn&& fn) noexcept {
-  if (n_rows < 8) {  // waking the crew costs more than a few rows do
-    for (int row = 0; row < n_rows; ++row) fn(row);
-    return;
-  }
-  compute.threads.parallel_for(n_rows, [&](int row, int) { fn(row); });
+  constexpr int kTasksPerThread = 4;
+  // Waking the crew costs more than a few rows do.
+  const int n_tasks = n_rows < 8 ? 1 : std::min(n_rows, kTasksPerThread * compute.threads.count());
+  compute.threads.parallel_for(n_tasks, [&](int task, int) {
+    for (int row = n_rows * task / n_tasks; row < n_rows * (task + 1) / n_tasks; ++row) fn(row);
+  });
 }
 
 }  // namespace shrike
