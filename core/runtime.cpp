@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::size_t kKvBudgetDefault = 4u << 20;
 constexpr int kSensibleFrames = 16;
-constexpr int kChunkMin = 128;  // rows: with fewer, unpacking the weights is a good part of a product
+constexpr int kChunkMin = 256;  // rows: with fewer, unpacking the weights is a good part of a product
+constexpr int kShownMin = 128;  // rows of which evidence is collected, which takes memory by the row
 // What a process of ours holds beside its arena: libc, the directory of the model's keys and tensors, touched
 // stacks.
 constexpr std::size_t kProcessBytes = 4u << 20;
@@ -165,9 +166,10 @@ Status Runtime::size_up() {
   const std::size_t for_blocks =
       plan_.kv_budget_bytes - std::min(plan_.kv_budget_bytes, shape_.fresh_bytes());
   shape_.n_blocks = static_cast<int>(std::min({for_blocks / bytes, useful, std::size_t{1} << 28}));
-  n_chunk_ = std::clamp(align_up(n_frame_, kv::kBlockSlots), kChunkMin, limits::kChunkMax);
+  n_shown_ = std::clamp(align_up(n_frame_, kv::kBlockSlots), kShownMin, limits::kChunkMax);
   if (c.both_ways && model_->has_vision)
-    n_chunk_ = std::max(n_chunk_, align_up(tiles_.picture_tokens_max(), kv::kBlockSlots));
+    n_shown_ = std::max(n_shown_, align_up(tiles_.picture_tokens_max(), kv::kBlockSlots));
+  n_chunk_ = std::max(n_shown_, kChunkMin);
   return ok();
 }
 
@@ -297,9 +299,10 @@ Status Runtime::lay_out(Arena& arena) {
   rope_.lay_out(arena, n_positions, c.rotation, turn);
   if (c.sight > 0) near_rope_.lay_out(arena, n_positions, c.near_rotation, turn);
   memory_.lay_out(arena, shape_, rope_, kernels_, c.sight > 0 ? &near_rope_ : nullptr);
-  decoder_.lay_out(arena, compute_, shape_, n_chunk_, evidence_needs_);
+  decoder_.lay_out(arena, compute_, shape_, n_chunk_, n_shown_, evidence_needs_);
   chunk_facts_ = arena.take<kv::TokenFacts>("chunk", static_cast<std::size_t>(n_chunk_));
-  std::vector<Compute::Size> products = {{n_chunk_, std::max({c.dim, c.n_ff, c.n_heads * c.head_dim})}};
+  std::vector<Compute::Size> products;
+  for (const Compute::Size& size : decoder_.products()) products.push_back(size);
   if (model_->has_vision) {
     const VisionConfig& v = model_->vision_config;
     const int n_patches = tiles_.patches_max(v.patch_size);
@@ -307,7 +310,7 @@ Status Runtime::lay_out(Arena& arena) {
     projector_.lay_out(arena, n_patches);
     image_rows_ = arena.take<float>("image rows", static_cast<std::size_t>(tiles_.picture_tokens_max()) *
                                                       static_cast<std::size_t>(row_numbers()));
-    products.push_back({n_patches + (v.class_token ? 1 : 0), vision_encoder_.n_in_max()});
+    for (const Compute::Size& size : vision_encoder_.products()) products.push_back(size);
     products.push_back({n_patches / (v.shuffle * v.shuffle), projector_.n_in_max()});
   }
   compute_.lay_out(arena, "products", products);
@@ -396,8 +399,8 @@ void Runtime::embed(TokenId token, const float* image_rows, int r) noexcept {
 }
 
 // How many tokens run next: as many as there is room for, but no part of a picture whose rows see each other.
-int Runtime::chunk_of(std::span<const PromptToken> prompt) const noexcept {
-  const int n = std::min(static_cast<int>(prompt.size()), n_chunk_);
+int Runtime::chunk_of(std::span<const PromptToken> prompt, int n_max) const noexcept {
+  const int n = std::min(static_cast<int>(prompt.size()), n_max);
   if (!model_->text_config.both_ways || n == std::ssize(prompt)) return n;
   int first = n;  // of the picture that would be cut
   const auto facts = [&](int i) -> const kv::TokenFacts& {
@@ -412,8 +415,9 @@ void Runtime::run(std::span<const PromptToken> prompt, const float* image_rows, 
                   Shown shown) noexcept {
   const int n_prompt = static_cast<int>(prompt.size());
   const bool learns = shown != Shown::nothing && (policy_.needs & kv::kNeedEvidence) != 0;
+  const bool shows = learns || options_.evidence;
   for (int begin = 0; begin < n_prompt;) {
-    const int n = chunk_of(prompt.subspan(static_cast<std::size_t>(begin)));
+    const int n = chunk_of(prompt.subspan(static_cast<std::size_t>(begin)), shows ? n_shown_ : n_chunk_);
     for (int r = 0; r < n; ++r) {
       const PromptToken& token = prompt[static_cast<std::size_t>(begin + r)];
       chunk_facts_[r] = token.facts;
@@ -427,9 +431,9 @@ void Runtime::run(std::span<const PromptToken> prompt, const float* image_rows, 
     look.grows = shown == Shown::stream;
     begin += n;
     last_chunk_rows_ = n;
-    decoder_.prefill(
-        compute_, memory_, {chunk_facts_, static_cast<std::size_t>(n)}, want_logits && begin == n_prompt,
-        learns || options_.evidence ? evidence_ : std::span<kv::Evidence>{}, learns ? &look : nullptr);
+    decoder_.prefill(compute_, memory_, {chunk_facts_, static_cast<std::size_t>(n)},
+                     want_logits && begin == n_prompt, shows ? evidence_ : std::span<kv::Evidence>{},
+                     learns ? &look : nullptr);
   }
 }
 

@@ -160,7 +160,7 @@ class Runtime {
   [[nodiscard]] Status size_up_tiles(int marks_max);
   Prompt::Options prompt_options() const noexcept;
   void embed(TokenId token, const float* image_rows, int r) noexcept;
-  int chunk_of(std::span<const PromptToken> prompt) const noexcept;
+  int chunk_of(std::span<const PromptToken> prompt, int n_max) const noexcept;
   [[nodiscard]] Status keep_at_most(std::size_t bytes);
   void make_plan(const Arena& measured);
   void lay_out_evidence(Arena& arena);
@@ -190,7 +190,7 @@ class Runtime {
   int n_around_ = 0;          // tokens around a question
   const ChatFormat* format_ = nullptr;
   TileLimits tiles_;
-  int n_chunk_ = 0;
+  int n_shown_ = 0, n_chunk_ = 0;  // rows that run together, with and without evidence
   int last_chunk_rows_ = 0;
   float* image_rows_ = nullptr;            // [picture_tokens_max][row_numbers]
   kv::TokenFacts* chunk_facts_ = nullptr;  // [n_chunk]

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "platform/check.hpp"
+
 namespace shrike::kv {
 namespace {
 
@@ -23,13 +25,13 @@ void scale_for(float constant, float top, float* p, int n) noexcept {
 }  // namespace
 
 void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shape& shape, int group,
-                        int n_rows_max, int n_threads, Needs needs) noexcept {
+                        int n_shown_max, int n_threads, Needs needs) noexcept {
   group_ = group;
   head_dim_ = shape.head_dim;
   columns_ = shape.slots_max();
   stride_ = kernels.wide.fast ? align_up(columns_, kernels.wide.form.depth) : columns_;
   panel_rows_ = std::clamp(kPanelScores / std::max(1, group * stride_), 1, kPanelRowsMax);
-  panels_max_ = div_ceil(n_rows_max, panel_rows_);
+  panels_max_ = div_ceil(n_shown_max, panel_rows_);
   const std::size_t panel = static_cast<std::size_t>(panel_rows_ * group);
   const std::size_t threads = static_cast<std::size_t>(n_threads);
   const std::size_t columns = static_cast<std::size_t>(columns_);
@@ -62,6 +64,7 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
   if (evidence != nullptr && evidence->rows != nullptr) note_modality(memory, layer);
   const bool panels = in_panels(kernels, n_rows);
   const int n_panels = div_ceil(n_rows, panel_rows_);
+  SHRIKE_CHECK(evidence == nullptr || n_panels <= panels_max_, n_rows, panels_max_);
   const int at_once = panels || evidence != nullptr ? heads_at_once_ : n_kv_heads;
   for (int first = 0; first < n_kv_heads; first += at_once) {
     const int n_heads = std::min(at_once, n_kv_heads - first);

@@ -40,7 +40,8 @@ struct RowRange {
 //          per panel, reduced in panel order
 class Attention {
  public:
-  void lay_out(Arena& arena, const Kernels& kernels, const Memory::Shape& shape, int group, int n_rows_max,
+  // needs: the evidence that attend() can be asked for, of as many as n_shown_max rows.
+  void lay_out(Arena& arena, const Kernels& kernels, const Memory::Shape& shape, int group, int n_shown_max,
                int n_threads, Needs needs) noexcept;
 
   // query_class [n_rows]: Modality of each row; read only when evidence is asked for. Of the evidence, what
@@ -143,9 +144,9 @@ class Attention {
   int panel_rows_ = 0;
   int group_ = 0;  // query heads per kv head
   int head_dim_ = 0;
-  int columns_ = 0;  // slots_max of the memory
-  int stride_ = 0;   // of a row of scores: columns, in panels filled up to a whole depth
-  int panels_max_ = 0;
+  int columns_ = 0;                     // slots_max of the memory
+  int stride_ = 0;                      // of a row of scores: columns, in panels filled up to a whole depth
+  int panels_max_ = 0;                  // of rows that show evidence
   int heads_at_once_ = 0;               // kv heads whose panels and evidence there is room for
   float* scores_ = nullptr;             // [n_threads][panel_rows * group][stride]
   float* turned_ = nullptr;             // [n_threads][panel_rows * group][head_dim]

@@ -8,7 +8,7 @@
 namespace shrike {
 
 void Decoder::lay_out(Arena& arena, const Compute& compute, const kv::Memory::Shape& shape, int n_chunk_max,
-                      kv::Needs needs) noexcept {
+                      int n_shown_max, kv::Needs needs) noexcept {
   const TextConfig& c = *config_;
   n_chunk_max_ = n_chunk_max;
   const auto floats = [&](int cols) {
@@ -19,21 +19,30 @@ void Decoder::lay_out(Arena& arena, const Compute& compute, const kv::Memory::Sh
   // Attention is over when the feed-forward begins, so they share their room.
   const int q_cols = c.n_heads * c.head_dim, kv_cols = c.n_kv_heads * c.head_dim;
   const int conv_cols = c.conv_length > 0 ? 4 * c.dim : 0;
-  gate_ = floats(std::max({c.n_ff, 2 * (q_cols + kv_cols), conv_cols}));
+  // Numbers of half of the rows lie between the products of the feed-forward, where they lie there in floats.
+  const int cols_max = std::max({c.n_ff, 2 * (q_cols + kv_cols), conv_cols});
+  const std::size_t n_room =
+      std::max(static_cast<std::size_t>(n_chunk_max) * static_cast<std::size_t>(cols_max),
+               feed_forward_room(compute.kernels, n_chunk_max, c.n_ff));
+  room_ = {arena.take<float>("chunk", n_room), n_room};
   const auto behind = [&](float* before, int cols) {
     return before != nullptr ? before + static_cast<std::ptrdiff_t>(n_chunk_max) * cols : nullptr;
   };
-  q_ = gate_;
+  q_ = room_.data();
   mixed_ = behind(q_, q_cols);
   k_ = behind(mixed_, q_cols);
   v_ = behind(k_, kv_cols);
-  up_ = floats(c.n_ff);
   if (c.n_deepstack > 0) deepstack_ = floats(c.n_deepstack * c.dim);
   if (c.conv_length > 0) lay_out_convolutions(arena, compute);
   row_class_ = arena.take<kv::Modality>("chunk", static_cast<std::size_t>(n_chunk_max));
   if (c.both_ways) pictures_ = arena.take<kv::RowRange>("chunk", static_cast<std::size_t>(n_chunk_max));
   logits_ = arena.take<float>("logits", static_cast<std::size_t>(c.n_vocab));
-  attention_.lay_out(arena, compute.kernels, shape, c.group(), n_chunk_max, compute.threads.count(), needs);
+  attention_.lay_out(arena, compute.kernels, shape, c.group(), n_shown_max, compute.threads.count(), needs);
+}
+
+std::array<Compute::Size, 2> Decoder::products() const noexcept {
+  const TextConfig& c = *config_;
+  return {{{n_chunk_max_, std::max(c.dim, c.n_heads * c.head_dim)}, {div_ceil(n_chunk_max_, 2), c.n_ff}}};
 }
 
 void Decoder::prefill(const Compute& compute, kv::Memory& memory, std::span<const kv::TokenFacts> tokens,
@@ -104,15 +113,17 @@ void Decoder::attend(const Compute& compute, kv::Memory& memory, int layer, int 
   if (keys_only) return;
   attention_.attend(compute.kernels, compute.threads, memory, kv_layer, q_, mixed_, n_rows, row_class_,
                     evidence, look, pictures_);
-  add_branch(compute, w.o, mixed_, w.attn_out_norm, n_rows);
+  linear(compute, mixed_, n_rows, {into_stream(w.o, w.attn_out_norm)});
+  add_branch(compute, w.attn_out_norm, n_rows);
 }
 
-// x += w from, or its norm, for which there is room where the branch's input was.
-void Decoder::add_branch(const Compute& compute, const MatrixView& w, const float* from,
-                         const float* out_norm, int n_rows) noexcept {
-  if (out_norm == nullptr) return linear(compute, from, n_rows, {{w, nullptr, x_, true}});
+// What a branch adds: to the stream at once, or to be normed first, where the branch's input was.
+Product Decoder::into_stream(const MatrixView& w, const float* out_norm) const noexcept {
+  return {w, nullptr, out_norm != nullptr ? h_ : x_, out_norm == nullptr};
+}
+void Decoder::add_branch(const Compute& compute, const float* out_norm, int n_rows) noexcept {
+  if (out_norm == nullptr) return;
   const int dim = config_->dim;
-  linear(compute, from, n_rows, {{w, nullptr, h_}});
   each_row(compute, n_rows, [&](int r) {
     float* h = h_ + static_cast<std::ptrdiff_t>(r) * dim;
     compute.kernels.rms_norm(h, h, out_norm, dim, config_->rms_eps);
@@ -149,8 +160,8 @@ void Decoder::convolve(const Compute& compute, int layer, int n_rows) noexcept {
   for (int l = 0; l < layer; ++l) nth += c.kv_layer(l) < 0 ? 1 : 0;
   const float* taps = taps_ + static_cast<std::ptrdiff_t>(nth) * c.conv_length * dim;
   float* before = before_ + static_cast<std::ptrdiff_t>(nth) * n_before * dim;
-  float* bcx = gate_;  // [n_rows][3][dim]
-  float* mixed = gate_ + static_cast<std::ptrdiff_t>(n_chunk_max_) * 3 * dim;
+  float* bcx = room_.data();  // [n_rows][3][dim]
+  float* mixed = bcx + static_cast<std::ptrdiff_t>(n_chunk_max_) * 3 * dim;
   const auto part = [&](int r, int which) {
     return bcx + (static_cast<std::ptrdiff_t>(r) * 3 + which) * dim;
   };
@@ -205,15 +216,9 @@ void Decoder::add_deepstack(const Compute& compute, int layer, int n_rows) noexc
 }
 
 void Decoder::feed_forward(const Compute& compute, const TextLayer& w, int n_rows) noexcept {
-  const int n_ff = config_->n_ff;
-  const bool gelu = config_->activation == Activation::gelu;
-  const auto gated = gelu ? compute.kernels.gelu_mul : compute.kernels.silu_mul;
-  linear(compute, h_, n_rows, {{w.gate, nullptr, gate_}, {w.up, nullptr, up_}});
-  each_row(compute, n_rows, [&](int r) {
-    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(r) * n_ff;
-    gated(gate_ + at, up_ + at, n_ff);
-  });
-  add_branch(compute, w.down, gate_, w.ffn_out_norm, n_rows);
+  const FeedForward f{{w.gate}, {w.up}, config_->activation, into_stream(w.down, w.ffn_out_norm)};
+  shrike::feed_forward(compute, h_, n_rows, f, room_);
+  add_branch(compute, w.ffn_out_norm, n_rows);
 }
 
 const float* Decoder::logits(const Compute& compute, int r) noexcept {

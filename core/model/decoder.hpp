@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <span>
 
 #include "core/arena.hpp"
 #include "core/kv/attention.hpp"
 #include "core/kv/memory.hpp"
 #include "core/model/config.hpp"
+#include "core/model/feed_forward.hpp"
 #include "core/model/linear.hpp"
 #include "core/model/weights.hpp"
 
@@ -31,9 +33,9 @@ class Decoder {
   Decoder() = default;
   Decoder(const TextConfig& config, const TextWeights& weights) : config_(&config), weights_(&weights) {}
 
-  // needs: what attention must be able to collect.
+  // needs: what attention must be able to collect, of as many as n_shown_max rows.
   void lay_out(Arena& arena, const Compute& compute, const kv::Memory::Shape& shape, int n_chunk_max,
-               kv::Needs needs) noexcept;
+               int n_shown_max, kv::Needs needs) noexcept;
 
   float* row(int r) noexcept {
     return x_ + static_cast<std::ptrdiff_t>(r) * config_->dim;
@@ -43,6 +45,8 @@ class Decoder {
     return deepstack_ + (static_cast<std::ptrdiff_t>(layer) * n_chunk_max_ + r) * config_->dim;
   }
   int n_chunk_max() const noexcept { return n_chunk_max_; }
+  // The widest products, for Compute.
+  std::array<Compute::Size, 2> products() const noexcept;
 
   // Appends tokens.size() rows to the memory and runs them through all layers. The caller has made room.
   // Where rows of a picture see each other, all of a picture's are among them.
@@ -65,8 +69,8 @@ class Decoder {
   void lay_out_convolutions(Arena& arena, const Compute& compute) noexcept;
   std::size_t n_before() const noexcept;
   void feed_forward(const Compute& compute, const TextLayer& w, int n_rows) noexcept;
-  void add_branch(const Compute& compute, const MatrixView& w, const float* from, const float* out_norm,
-                  int n_rows) noexcept;
+  Product into_stream(const MatrixView& w, const float* out_norm) const noexcept;
+  void add_branch(const Compute& compute, const float* out_norm, int n_rows) noexcept;
   void note_rows(std::span<const kv::TokenFacts> tokens) noexcept;
   void norm(const Compute& compute, const float* weight, int n_rows) noexcept;
   void norm_heads(const Compute& compute, float* x, const float* weight, int n_rows, int n_heads) noexcept;
@@ -76,14 +80,13 @@ class Decoder {
   const TextWeights* weights_ = nullptr;
   kv::Attention attention_;
   int n_chunk_max_ = 0;
-  float* x_ = nullptr;  // [n_chunk_max][dim], the residual stream
-  float* h_ = nullptr;  // [n_chunk_max][dim], normed
-  float* q_ = nullptr;  // [n_chunk_max][n_heads * head_dim]
-  float* k_ = nullptr;  // [n_chunk_max][n_kv_heads * head_dim]
+  float* x_ = nullptr;     // [n_chunk_max][dim], the residual stream
+  float* h_ = nullptr;     // [n_chunk_max][dim], normed
+  std::span<float> room_;  // attention's, then the feed-forward's
+  float* q_ = nullptr;     // [n_chunk_max][n_heads * head_dim]
+  float* k_ = nullptr;     // [n_chunk_max][n_kv_heads * head_dim]
   float* v_ = nullptr;
-  float* mixed_ = nullptr;  // [n_chunk_max][n_heads * head_dim]
-  float* gate_ = nullptr;   // [n_chunk_max][n_ff]
-  float* up_ = nullptr;
+  float* mixed_ = nullptr;             // [n_chunk_max][n_heads * head_dim]
   float* deepstack_ = nullptr;         // [n_deepstack][n_chunk_max][dim]
   float* taps_ = nullptr;              // [n_conv_layers][conv_length][dim]
   float* before_ = nullptr;            // [n_conv_layers][conv_length - 1][dim], B * X of the last rows

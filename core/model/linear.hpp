@@ -14,21 +14,30 @@ namespace shrike {
 // What every layer computes with. Lives as long as the session; the kernels and the crew are chosen once.
 //
 // Memory   sections of the caller's choice: one row of activations as int8, for one row times quantised weights;
-//          the rows of one product as the panels' integers; for each thread a panel of weights and a stage where
-//          they are unpacked. What a kernel set has no use for is not taken.
+//          the rows of one product as the panels' integers; for each thread a panel of weights, and a stage where
+//          they are unpacked and where a tile of outputs lies that is not done yet. What a kernel set has no use for
+//          is not taken.
 struct Compute {
   const Kernels& kernels;
   Threads& threads;
   struct Q8Scratch {
-    std::int8_t* q = nullptr;     // [n_in_max]
-    float* d = nullptr;           // [n_in_max / 32]
-    std::int32_t* sum = nullptr;  // [n_in_max / 16]
+    std::int8_t* q = nullptr;     // [n_max], of one row or, where there are no panels, of all
+    float* d = nullptr;           // [n_max / 32]
+    std::int32_t* sum = nullptr;  // [n_max / 16]
+    std::size_t n_max = 0;
   } q8;
+
+  static constexpr int kStageOuts = 32;    // the most outputs that a strip has
+  static constexpr int kStageDepth = 256;  // a multiple of every qblock and of every panel's depth
+  static constexpr int kTileRows = 48, kTileOuts = 128;
+  static constexpr int kStage = std::max(kStageOuts * kStageDepth, 2 * kTileRows * kTileOuts);
   struct PanelScratch {
     std::byte* rows = nullptr;    // of all rows of one product
     std::byte* panels = nullptr;  // [n_threads][panel_bytes]
-    float* stages = nullptr;      // [n_threads][kStageOuts][kStageDepth]
+    float* stages = nullptr;      // [n_threads][kStage]
     std::size_t rows_bytes = 0, panel_bytes = 0;
+
+    float* stage(int thread) const noexcept { return stages + static_cast<std::ptrdiff_t>(thread) * kStage; }
   } panel;
 
   // Products that are to be possible: so many rows of so many numbers.
@@ -36,6 +45,8 @@ struct Compute {
     int n_rows = 0, n_in = 0;
   };
   void lay_out(Arena& arena, std::string_view section, std::span<const Size> sizes) noexcept;
+  // Rows of n_in numbers that there is room for together where weights are of this type.
+  int n_rows_max(DType type, int n_in) const noexcept;
 };
 
 // One of several products that read the same activations: y = x w^T + bias, or y += ...

@@ -12,11 +12,7 @@ namespace {
 
 constexpr int kPanelRows = 24;  // queries that go over a head's keys together: 24 x 1024 scores stay in L2
 constexpr int kTurns = 4;       // that attention takes: less memory, and still wide products
-constexpr int kFfStep = 256;    // a multiple of every qblock and of every panel's depth
-
-void activate(const Kernels& k, Activation activation, float* x, int n) noexcept {
-  activation == Activation::gelu ? k.gelu(x, n) : k.gelu_quick(x, n);
-}
+constexpr int kFfTurns = 4;     // that the feed-forward takes at most where numbers lie between its products
 
 }  // namespace
 
@@ -32,19 +28,19 @@ void VisionEncoder::lay_out(Arena& arena, const Compute& compute, const TileLimi
   // A crew has work with a head for each of it.
   heads_at_once_ = std::min(c.n_heads, std::max(compute.threads.count(), div_ceil(c.n_heads, kTurns)));
   const int cols = heads_at_once_ * c.head_dim(), attention = c.dim + 3 * cols;
-  const int n_ffs = c.gated ? 2 : 1;
-  const int ff_turns = div_ceil(c.n_ff, std::max(kFfStep, attention / n_ffs / kFfStep * kFfStep));
-  ff_at_once_ = std::min(c.n_ff, align_up(div_ceil(c.n_ff, ff_turns), kFfStep));
   // Patches are over when attention begins, attention when the feed-forward does: they share their room.
-  room_ = floats(n, std::max({c.patch_numbers(), attention, n_ffs * ff_at_once_}));
+  const std::size_t n_room = std::max(
+      {static_cast<std::size_t>(n) * static_cast<std::size_t>(std::max(c.patch_numbers(), attention)),
+       static_cast<std::size_t>(div_ceil(n, kFfTurns)) * static_cast<std::size_t>(c.n_ff * (c.gated ? 2 : 1)),
+       feed_forward_room(compute.kernels, n, c.n_ff)});
+  room_ = {arena.take<float>("vision", n_room), n_room};
   if (c.layer_scale) branch_ = floats(n, c.dim);
-  if (room_ != nullptr) {
-    const auto behind = [&](int before) { return room_ + static_cast<std::ptrdiff_t>(n) * before; };
-    mixed_ = room_;
+  if (room_.data() != nullptr) {
+    const auto behind = [&](int before) { return room_.data() + static_cast<std::ptrdiff_t>(n) * before; };
+    mixed_ = room_.data();
     q_ = behind(c.dim);
     k_ = behind(c.dim + cols);
     v_ = behind(c.dim + 2 * cols);
-    if (c.gated) gated_ = behind(ff_at_once_);
   }
   scores_ = floats(compute.threads.count() * kPanelRows, n);
   places_.lay_out(arena, n_patches, limits.side_max() / c.patch_size);
@@ -61,8 +57,9 @@ void VisionEncoder::lay_out(Arena& arena, const Compute& compute, const TileLimi
   packed_ = bytes(static_cast<std::size_t>(compute.threads.count()) * row_bytes_);
 }
 
-int VisionEncoder::n_in_max() const noexcept {
-  return std::max({config_->dim, ff_at_once_, config_->patch_numbers()});
+std::array<Compute::Size, 2> VisionEncoder::products() const noexcept {
+  const VisionConfig& c = *config_;
+  return {{{n_rows_max_, std::max(c.dim, c.patch_numbers())}, {div_ceil(n_rows_max_, kFfTurns), c.n_ff}}};
 }
 
 // The convolution's stride is its width, so it is a product: each patch becomes three planes of patch x
@@ -71,7 +68,7 @@ void VisionEncoder::unfold() noexcept {
   const PatchGrid grid = places_.grid();
   const int p = config_->patch_size;
   const std::ptrdiff_t width = std::ptrdiff_t{grid.columns} * p, height = std::ptrdiff_t{grid.rows} * p;
-  float* out = room_;
+  float* out = room_.data();
   for (int index = 0; index < grid.n(); ++index) {
     const int patch = places_.patch_at(index);
     const int py = patch / grid.columns, px = patch % grid.columns;
@@ -221,31 +218,9 @@ void VisionEncoder::add_branch(const Compute& compute, const float* scale) noexc
   });
 }
 
-// Some of the numbers between the two products at a time: what they add to the stream, then the next.
 void VisionEncoder::feed_forward(const Compute& compute, const VisionLayer& w) noexcept {
-  const VisionConfig& c = *config_;
-  for (int first = 0; first < c.n_ff; first += ff_at_once_) {
-    const int n = std::min(ff_at_once_, c.n_ff - first);
-    const auto row_of = [&](float* base, int row) { return base + static_cast<std::ptrdiff_t>(row) * n; };
-    const AffineView up = w.up.outputs(first, n);
-    if (c.gated) {
-      const AffineView gate = w.gate.outputs(first, n);
-      linear(compute, h_, n_rows_, {{gate.weight, gate.bias, room_}, {up.weight, up.bias, gated_}});
-      each_row(compute, n_rows_,
-               [&](int row) { compute.kernels.silu_mul(row_of(room_, row), row_of(gated_, row), n); });
-    } else {
-      linear(compute, h_, n_rows_, {{up.weight, up.bias, room_}});
-      each_row(compute, n_rows_,
-               [&](int row) { activate(compute.kernels, c.activation, row_of(room_, row), n); });
-    }
-    Product down = into_stream(w.down, w.ls2);
-    down.w = down.w.inputs(first, n);
-    if (first > 0) {
-      down.bias = nullptr;
-      down.accumulate = true;
-    }
-    linear(compute, room_, n_rows_, {down});
-  }
+  const FeedForward f{w.gate, w.up, config_->activation, into_stream(w.down, w.ls2)};
+  shrike::feed_forward(compute, h_, n_rows_, f, room_);
   add_branch(compute, w.ls2);
 }
 
@@ -260,9 +235,9 @@ void VisionEncoder::begin(const Compute& compute, PatchGrid grid) noexcept {
   for (int index = 0; index < grid.n() && c.places != PlaceTable::none; ++index)
     places_.table_row(k, places_.patch_at(index), row_at(x_, first + index));
   float* x = row_at(x_, first);
-  linear(compute, room_, grid.n(),
+  linear(compute, room_.data(), grid.n(),
          {{weights_->patch.weight, weights_->patch.bias, x, c.places != PlaceTable::none}});
-  if (c.two_frames) linear(compute, room_, grid.n(), {{weights_->second_frame, nullptr, x, true}});
+  if (c.two_frames) linear(compute, room_.data(), grid.n(), {{weights_->second_frame, nullptr, x, true}});
   if (c.class_token) {
     matrix_row(k, weights_->position, 0, x_);
     k.add(x_, weights_->class_token, c.dim);

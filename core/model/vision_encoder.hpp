@@ -1,7 +1,11 @@
 #pragma once
 
+#include <array>
+#include <span>
+
 #include "core/arena.hpp"
 #include "core/model/config.hpp"
+#include "core/model/feed_forward.hpp"
 #include "core/model/linear.hpp"
 #include "core/model/patch_places.hpp"
 #include "core/model/weights.hpp"
@@ -14,8 +18,8 @@ namespace shrike {
 // Shapes   planes [3][height][width] f32, normalised; rows [n_rows][dim], where a patch's row is row_of(y, x): in
 //          raster order, behind a class token where there is one, or window by window
 // Memory   section "vision": the residual stream of the largest grid, its norm (pixels before), and one room for all
-//          else, which is why attention goes over some heads and the feed-forward over some of its numbers at a
-//          time; keys and values as panels where the kernels have them; for each thread one panel of queries.
+//          else, which is why attention goes over some heads at a time; keys and values as panels where the kernels
+//          have them; for each thread one panel of queries.
 //          Section "places": see PatchPlaces
 // Numbers  with weights in f32 attention is all in floats, else its products are in integers of 13 bits; within
 //          windows it is in floats
@@ -28,8 +32,8 @@ class VisionEncoder {
       : config_(&config), weights_(&weights), places_(config, weights) {}
 
   void lay_out(Arena& arena, const Compute& compute, const TileLimits& limits) noexcept;
-  // The widest product's input, for Compute.
-  int n_in_max() const noexcept;
+  // The widest products, for Compute.
+  std::array<Compute::Size, 2> products() const noexcept;
   float* planes() noexcept { return planes_; }  // write pixels here, each time anew ...
 
   // ... then patches, all layers one after the other, and the last norm.
@@ -40,7 +44,7 @@ class VisionEncoder {
   // What the last step left, valid until the next.
   const float* rows() const noexcept { return rows_; }
   PatchGrid grid() const noexcept { return places_.grid(); }
-  float* room() noexcept { return room_; }  // free then: [n_patches_max][>= dim]
+  float* room() noexcept { return room_.data(); }  // free then: [n_patches_max][>= dim]
   int row_of(int y, int x) const noexcept { return places_.row_of(y, x); }
 
  private:
@@ -76,18 +80,16 @@ class VisionEncoder {
   int n_rows_ = 0;  // of the present grid
   int n_rows_max_ = 0;
   int heads_at_once_ = 0;  // of attention
-  int ff_at_once_ = 0;     // of the n_ff numbers of a row
   const float* rows_ = nullptr;
   float* planes_ = nullptr;  // [3][height][width], before there is a norm
   float* x_ = nullptr;       // [n_rows][dim], the residual stream
   float* h_ = nullptr;       // [n_rows][dim], normed
-  // Patches [n_patches][3 * patch * patch]; then attention; then the feed-forward [n_rows][ff_at_once]:
-  float* room_ = nullptr;
+  // Patches [n_patches][3 * patch * patch]; then attention; then the feed-forward:
+  std::span<float> room_;
   float* mixed_ = nullptr;  // [n_rows][dim], of all heads
   float* q_ = nullptr;      // [n_rows][heads_at_once * head_dim]
   float* k_ = nullptr;
   float* v_ = nullptr;
-  float* gated_ = nullptr;   // [n_rows][ff_at_once], behind what the gate is
   float* branch_ = nullptr;  // [n_rows][dim], what a branch adds, where it is scaled
   float* scores_ = nullptr;  // [n_threads][kPanelRows][n_rows]
   // Where attention goes over panels:

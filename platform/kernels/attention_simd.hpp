@@ -157,21 +157,42 @@ inline void scale_row(float* row, int n, float factor) noexcept {
   over_row<Vec>(row, n, 0.0f, [&](Vec e, int i) { store_part(row, i, n, e * Vec(factor)); });
 }
 
+// The row's registers one by one into `ways` values that do not wait for each other, kept in registers themselves as
+// what a lambda refers to would not be; then those into one.
+template <class Vec, int ways, class Each, class Join>
+[[gnu::always_inline]] inline Vec fold_row(const float* row, int n, float pad, float start, Each each,
+                                           Join join) noexcept {
+  constexpr int kWidth = static_cast<int>(Vec::size);
+  Vec all[ways];
+#pragma GCC unroll 4
+  for (Vec& one : all) one = Vec(start);
+  int i = 0;
+  for (; i + ways * kWidth <= n; i += ways * kWidth)
+#pragma GCC unroll 4
+    for (int w = 0; w < ways; ++w)
+      all[w] = each(all[w], Vec::load_unaligned(row + i + w * kWidth), i + w * kWidth);
+#pragma GCC unroll 4
+  for (int w = 1; w < ways; ++w) all[0] = join(all[0], all[w]);
+  over_row<Vec>(row + i, n - i, pad, [&](Vec v, int at) { all[0] = each(all[0], v, i + at); });
+  return all[0];
+}
+
 template <class Set>
 float softmax(float* row, int n) noexcept {
   using Vec = typename Set::Vec;
-  Vec m(-INFINITY);
-  over_row<Vec>(row, n, -INFINITY, [&](Vec s, int) { m = xsimd::max(m, s); });
-  const Vec largest(largest_lane(m));
-  Vec z(0.0f);
-  over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
+  const auto larger = [](Vec a, Vec b) { return xsimd::max(a, b); };
+  const float most = largest_lane(fold_row<Vec, 4>(
+      row, n, -INFINITY, -INFINITY, [&](Vec m, Vec s, int) { return larger(m, s); }, larger));
+  const Vec largest(most);
+  const auto add = [&](Vec sum, Vec s, int i) {
     const Vec e = exp<Set>(s - largest);  // 0 where padded
-    z = z + e;
     store_part(row, i, n, e);
-  });
-  const float sum = lane_sum(z);
+    return sum + e;
+  };
+  const float sum =
+      lane_sum(fold_row<Vec, 2>(row, n, -INFINITY, 0.0f, add, [](Vec a, Vec b) { return a + b; }));
   scale_row<Vec>(row, n, 1.0f / sum);
-  return largest_lane(m) + std::log(sum);
+  return most + std::log(sum);
 }
 
 // The classes of the slots of one register: true where image. Slots beyond n are of no class: their score is
@@ -206,13 +227,13 @@ inline RowState<Vec> row_state(float* row, const std::uint8_t* modality, int n, 
     const Vec e0 = Set::drop(image, e), e1 = Set::keep(image, e);
     state.z[0] = state.z[0] + e0;
     state.z[1] = state.z[1] + e1;
-    state.u[0] = xsimd::fma(e0, d, state.u[0]);
-    state.u[1] = xsimd::fma(e1, d, state.u[1]);
+    state.u[0] = Set::fma(e0, d, state.u[0]);
+    state.u[1] = Set::fma(e1, d, state.u[1]);
     if constexpr (apart) {
-      state.q[0] = xsimd::fma(e0, e0, state.q[0]);
-      state.q[1] = xsimd::fma(e1, e1, state.q[1]);
+      state.q[0] = Set::fma(e0, e0, state.q[0]);
+      state.q[1] = Set::fma(e1, e1, state.q[1]);
     } else {
-      state.q[0] = xsimd::fma(e, e, state.q[0]);
+      state.q[0] = Set::fma(e, e, state.q[0]);
     }
     store_part(row, i, n, e);
   });

@@ -14,6 +14,7 @@ namespace {
 struct Avx2 {
   using Vec = xsimd::batch<float, xsimd::fma3<xsimd::avx2>>;
 
+  static Vec fma(Vec a, Vec b, Vec c) noexcept { return xsimd::fma(a, b, c); }
   static Vec divide(Vec a, Vec b) noexcept { return a / b; }
 
   // Eight bytes as eight conditions.

@@ -16,6 +16,7 @@ namespace {
 struct Neon {
   using Vec = xsimd::batch<float, xsimd::neon64>;
 
+  static Vec fma(Vec a, Vec b, Vec c) noexcept { return xsimd::fma(a, b, c); }
   // xsimd 8 divides by a reciprocal, some ulp off.
   static Vec divide(Vec a, Vec b) noexcept { return Vec(vdivq_f32(a, b)); }
 

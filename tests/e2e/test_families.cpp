@@ -145,7 +145,7 @@ TEST_P(Families, a_picture_that_is_seen_both_ways_is_never_cut) {
   const std::vector<float> rows = read_npy(kData + "embd-" + family + ".npy").value().f32;
   constexpr int kPicture = 9, kBetween = 4;
   std::vector<PromptToken> prompt;
-  while (prompt.size() < 130) {
+  while (prompt.size() < 258) {
     for (int i = 0; i < kBetween; ++i) prompt.push_back({static_cast<TokenId>(40 + i), {}});
     for (int k = 0; k < kPicture; ++k)
       prompt.push_back(
@@ -163,10 +163,10 @@ TEST_P(Families, a_picture_that_is_seen_both_ways_is_never_cut) {
     }
     return std::vector<float>(runtime->logits(), runtime->logits() + runtime->text_config().n_vocab);
   };
-  // Row 128, where a chunk would end, is the eighth of the picture that begins with row 121, the last one.
+  // Row 256, where a chunk would end, is the sixth of the picture that begins with row 251, the last one.
   const std::vector<float> whole = logits_after({prompt.size()});
-  EXPECT_EQ(whole, logits_after({121, prompt.size()}));
-  EXPECT_GT(relative_error(logits_after({128, prompt.size()}), whole), 2e-4f);
+  EXPECT_EQ(whole, logits_after({251, prompt.size()}));
+  EXPECT_GT(relative_error(logits_after({256, prompt.size()}), whole), 2e-4f);
 }
 
 // The way of a user: the plan, pictures of any shape, a question, and the memory as it was.
