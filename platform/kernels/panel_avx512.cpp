@@ -1,25 +1,10 @@
-#ifdef SHRIKE_SIMDE  // a test runs these bodies, in other instructions, where AVX-512 is missing
-#include <simde/x86/avx512.h>
-#else
-#include <immintrin.h>
-#endif
-
 #include "platform/kernels/groups.hpp"
 #include "platform/kernels/install.hpp"
-#include "platform/kernels/panel.hpp"
+#include "platform/kernels/panel_rows_avx512.hpp"
 
 namespace shrike {
 namespace {
 
-// Bytes as vpdpbusd multiplies them: weights without sign, raised by 128, times activations with one. What that
-// adds, 128 times the sum of a row's block, is taken off beforehand: sums of a block start there.
-//
-//   row   [n] i8, f32 scale, i32 start
-struct Raised : Narrow {
-  static constexpr int kRowFacts = 8;
-};
-constexpr PanelForm kBytes = {Raised::kOuts, Raised::kDepth, Raised::kStep, 1, Raised::kRowFacts};
-constexpr PanelForm kWide = panel_form<Wide>();
 constexpr int kVecs = 2;                                // of sixteen outputs; both forms have strips of 32
 constexpr int kSteps = Raised::kDepth / Raised::kStep;  // of a whole block
 static_assert(Raised::kOuts == 16 * kVecs && Wide::kOuts == 16 * kVecs);
@@ -52,28 +37,6 @@ inline Rounded round_block(const float* x, int n) noexcept {
                                            _mm256_packs_epi32(integers(2), integers(3)));
   return {_mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)),
           scale_of<Narrow>(largest)};
-}
-
-// 128 times the sum of 32 bytes with a sign.
-inline std::int32_t raised_sum(__m256i q) noexcept {
-  const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), q);
-  const __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(128));
-  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(fours), _mm256_extracti128_si256(fours, 1));
-  sum = _mm_add_epi32(sum, _mm_unpackhi_epi64(sum, sum));
-  return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 1)));
-}
-
-void pack_row(std::byte* row, const float* x, int n_in) noexcept {
-  for (int k = 0; k < n_in; k += Raised::kDepth) {
-    const int n = n_in - k < Raised::kDepth ? n_in - k : Raised::kDepth;
-    const Rounded rounded = round_block(x + k, n);
-    const std::int32_t start = -raised_sum(rounded.q);
-    const std::size_t bytes = kBytes.numbers_bytes(n);
-    std::memcpy(row, &rounded.q, bytes);
-    put_scale(row + bytes, rounded.scale);
-    std::memcpy(row + bytes + sizeof(float), &start, sizeof(start));
-    row += bytes + Raised::kRowFacts;
-  }
 }
 
 void pack_outs(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept {
@@ -287,7 +250,8 @@ void multiply(const PanelTask& t) noexcept {
 }  // namespace shrike
 
 void shrike::install_panel_avx512(Kernels& k) noexcept {
-  k.wide.multiply = multiply<true>;  // over the panels of its parent
+  k.wide.pack_row = pack_row_wide;  // the panels are its parent's
+  k.wide.multiply = multiply<true>;
   k.wide.fast = true;
-  k.narrow = {kBytes, true, pack_row, pack_outs, nullptr, multiply<false>, pack_groups};
+  k.narrow = {kBytes, true, pack_row_bytes, pack_outs, nullptr, multiply<false>, pack_groups};
 }
