@@ -17,7 +17,7 @@ set(SHRIKE_FLAGS_neon_i8mm -march=armv8.2-a+dotprod+i8mm)
 
 # The families that a set improves; the others are its parent's.
 set(SHRIKE_FAMILIES_avx2 norm act rope convert dot quants attention rows turned merge image peak panel)
-set(SHRIKE_FAMILIES_avx512 act attention peak panel)
+set(SHRIKE_FAMILIES_avx512 act attention peak panel weights)
 set(SHRIKE_FAMILIES_neon norm act rope convert dot quants attention rows turned merge image peak panel)
 set(SHRIKE_FAMILIES_neon_dotprod quants panel)
 set(SHRIKE_FAMILIES_neon_i8mm panel)

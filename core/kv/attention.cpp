@@ -14,6 +14,10 @@ constexpr int kPanelScores = 128 * 1024;
 constexpr float kHidden = -1e4f;    // a logit's: nothing is left of it
 constexpr int kThreadsPerHead = 2;  // that the panels of rows over one kv head keep busy
 
+float constant_of(const Memory& memory) noexcept {
+  return memory.n_evicted() > 0 ? memory.shape().constant : 0.0f;
+}
+
 // p = e^s / sum e^s becomes e^s / (constant + sum e^s), `top` the largest s: its p is e^0 over what it was divided
 // by.
 void scale_for(float constant, float top, float* p, int n) noexcept {
@@ -63,6 +67,8 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
   const int n_kv_heads = memory.shape().n_kv_heads;
   if (evidence != nullptr && evidence->rows != nullptr) note_modality(memory, layer);
   const bool panels = in_panels(kernels, n_rows);
+  const bool weighs_packed =
+      kernels.wide.pack_softmax != nullptr && evidence == nullptr && constant_of(memory) == 0;
   const int n_panels = div_ceil(n_rows, panel_rows_);
   SHRIKE_CHECK(evidence == nullptr || n_panels <= panels_max_, n_rows, panels_max_);
   const int at_once = panels || evidence != nullptr ? heads_at_once_ : n_kv_heads;
@@ -85,7 +91,12 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
         panel.first_column -= panel.first_column % depth_;
         panel.n_columns = align_up(panel.n_columns, depth_);  // what is not seen weighs nothing
         panel_scores(kernels, memory, panel, q, thread);
-        weigh(kernels, memory, panel, thread, query_class, shown);
+        if (weighs_packed) {
+          pack_softmax(kernels, panel, thread);
+        } else {
+          weigh(kernels, memory, panel, thread, query_class, shown);
+          pack_weights(kernels, panel, thread);
+        }
         panel_mix(kernels, panel, n_kv_heads * group_, out, thread);
       } else {
         scores(kernels, memory, panel, q, thread);
@@ -271,7 +282,7 @@ void Attention::weigh(const Kernels& kernels, const Memory& memory, const Panel&
     for (int g = 0; g < group_; ++g) {
       float* all = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * stride_;
       float* p = all + begin;
-      const float constant = memory.n_evicted() > 0 ? memory.shape().constant : 0.0f;
+      const float constant = constant_of(memory);
       const float top = constant > 0 ? *std::max_element(p, p + visible) : 0.0f;
       if (shown.rows == nullptr) {
         kernels.softmax(p, visible);

@@ -137,21 +137,39 @@ void Attention::panel_scores(const Kernels& kernels, const Memory& memory, const
   }
 }
 
-// Weights become integers at the front of where they lie: a row of them is shorter than before.
+// Rows of scores become weights and integers, at the front of where they lie: a row of them is shorter than before.
+void Attention::pack_softmax(const Kernels& kernels, const Panel& panel, int thread) noexcept {
+  const int n_columns = panel.n_columns - panel.first_column;
+  for (int row = 0; row < panel.n_rows * group_; ++row) {
+    float* scores = scores_of(thread) + static_cast<std::ptrdiff_t>(row) * stride_;
+    std::fill(scores + panel.first_column, scores + panel.begin[row / group_], -INFINITY);
+    std::fill(scores + panel.end[row / group_], scores + panel.n_columns, -INFINITY);
+    kernels.wide.pack_softmax(weights_row(kernels, panel, row, thread), scores + panel.first_column,
+                              n_columns);
+  }
+}
+
+void Attention::pack_weights(const Kernels& kernels, const Panel& panel, int thread) noexcept {
+  const int n_columns = panel.n_columns - panel.first_column;
+  for (int row = 0; row < panel.n_rows * group_; ++row)
+    kernels.wide.pack_row(weights_row(kernels, panel, row, thread),
+                          scores_of(thread) + static_cast<std::ptrdiff_t>(row) * stride_ + panel.first_column,
+                          n_columns);
+}
+
+std::byte* Attention::weights_row(const Kernels& kernels, const Panel& panel, int row, int thread) noexcept {
+  return reinterpret_cast<std::byte*>(scores_of(thread)) +
+         static_cast<std::size_t>(row) * kernels.wide.form.row_bytes(panel.n_columns - panel.first_column);
+}
+
 void Attention::panel_mix(const Kernels& kernels, const Panel& panel, int n_heads, float* out,
                           int thread) noexcept {
   const PanelKernels& panels = kernels.wide;
   const PanelForm& form = panels.form;
-  float* weights = scores_of(thread);
-  auto* rows = reinterpret_cast<std::byte*>(weights);
-  const int n = panel.n_rows * group_, n_columns = panel.n_columns - panel.first_column;
-  for (int row = 0; row < n; ++row)
-    panels.pack_row(rows + static_cast<std::size_t>(row) * form.row_bytes(n_columns),
-                    weights + static_cast<std::ptrdiff_t>(row) * stride_ + panel.first_column, n_columns);
   PanelTask task;
-  task.rows = rows;
-  task.n_in = n_columns;
-  task.n_rows = n;
+  task.rows = weights_row(kernels, panel, 0, thread);
+  task.n_in = panel.n_columns - panel.first_column;
+  task.n_rows = panel.n_rows * group_;
   task.y_stride = head_dim_;
   for (int i = 0; i < head_dim_; i += form.outs) {
     task.panel = value_strip(panel.kv_head, i / form.outs, form) +

@@ -124,8 +124,13 @@ void VisionEncoder::attend_panels(const Kernels& kernels, Heads heads, int head,
   panels.multiply(task);
   for (int row = 0; row < rows; ++row) {
     float* weights = scores + static_cast<std::ptrdiff_t>(row) * n;
+    std::byte* to = packed + static_cast<std::size_t>(row) * panels.form.row_bytes(n);
+    if (panels.pack_softmax != nullptr) {
+      panels.pack_softmax(to, weights, n);
+      continue;
+    }
     kernels.softmax(weights, n);
-    panels.pack_row(packed + static_cast<std::size_t>(row) * panels.form.row_bytes(n), weights, n);
+    panels.pack_row(to, weights, n);
   }
   task.panel = values_ + static_cast<std::size_t>(head) * value_bytes_;
   task.n_in = n;

@@ -113,6 +113,7 @@ Kernels kernels_for(Isa isa) noexcept {
     install_attention_avx512(k);
     install_peak_avx512(k);
     install_panel_avx512(k);
+    install_weights_avx512(k);
   }
 #endif
 #if SHRIKE_HAVE_NEON

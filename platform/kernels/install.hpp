@@ -37,6 +37,7 @@ void install_act_avx512(Kernels& k) noexcept;
 void install_attention_avx512(Kernels& k) noexcept;
 void install_peak_avx512(Kernels& k) noexcept;
 void install_panel_avx512(Kernels& k) noexcept;
+void install_weights_avx512(Kernels& k) noexcept;
 
 void install_norm_neon(Kernels& k) noexcept;
 void install_act_neon(Kernels& k) noexcept;
