@@ -64,6 +64,13 @@ const PanelKernels* panels_for(const Kernels& kernels, DType type) noexcept {
   return kernels.wide.fast ? &kernels.wide : nullptr;
 }
 
+// The first strip of the panel that this thread is likely to pack next.
+void fetch_strip(const MatrixView& w, int begin, int n_outs) noexcept {
+  const DTypeInfo info = dtype_info(w.type);
+  const std::size_t n_bytes = static_cast<std::size_t>(w.n_cols / info.weights * info.bytes);
+  for (int out = begin; out < std::min(begin + n_outs, w.n_rows); ++out) fetch_ahead(w.row(out), n_bytes);
+}
+
 std::byte* panel_of(const Compute& c, int thread) noexcept {
   return c.panel.panels + static_cast<std::size_t>(thread) * c.panel.panel_bytes;
 }
@@ -88,7 +95,9 @@ void multiply_slice(const Compute& c, const PanelKernels& panels, const std::byt
   over_cuts(c.threads, products, strips * form.outs, false,
             [&](const Product& p, int begin, int end, int thread) {
               std::byte* panel = panel_of(c, thread);
-              pack_strips(c, panels, p.w.inputs(first, n_in), begin, end, thread, panel);
+              const MatrixView w = p.w.inputs(first, n_in);
+              pack_strips(c, panels, w, begin, end, thread, panel);
+              fetch_strip(w, begin + c.threads.count() * (end - begin), form.outs);
               PanelTask task;
               task.panel = panel;
               task.rows = rows;
