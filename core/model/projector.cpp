@@ -41,28 +41,24 @@ void Projector::see(const Compute& compute, VisionEncoder& encoder, PatchGrid gr
   project(compute, encoder, weights_->projector, out);
 }
 
-void Projector::join(const VisionEncoder& encoder) noexcept {
+void Projector::join(const Compute& compute, const VisionEncoder& encoder) noexcept {
   const VisionConfig& c = *config_;
   const PatchGrid grid = encoder.grid();
-  const int s = c.shuffle;
-  float* to = joined_;
-  const auto patch = [&](int y, int x) {
-    return encoder.rows() + static_cast<std::ptrdiff_t>(encoder.row_of(y, x)) * c.dim;
-  };
-  for (int ty = 0; ty < grid.rows; ty += s)
-    for (int tx = 0; tx < grid.columns; tx += s) {
-      if (c.join == Join::mean) std::fill_n(to, c.dim, 0.0f);
-      for (int dy = 0; dy < s; ++dy)
-        for (int dx = 0; dx < s; ++dx) {
-          const float* from = patch(ty + dy, tx + dx);
-          if (c.join == Join::mean) {
-            for (int i = 0; i < c.dim; ++i) to[i] += from[i] / static_cast<float>(s * s);
-          } else {
-            to = std::copy_n(from, c.dim, to);
-          }
+  const int s = c.shuffle, columns = grid.columns / s;
+  each_row(compute, grid.rows / s * columns, [&](int token) {
+    float* to = joined_ + static_cast<std::ptrdiff_t>(token) * n_joined();
+    if (c.join == Join::mean) std::fill_n(to, c.dim, 0.0f);
+    for (int dy = 0; dy < s; ++dy)
+      for (int dx = 0; dx < s; ++dx) {
+        const int row = encoder.row_of(token / columns * s + dy, token % columns * s + dx);
+        const float* from = encoder.rows() + static_cast<std::ptrdiff_t>(row) * c.dim;
+        if (c.join == Join::mean) {
+          for (int i = 0; i < c.dim; ++i) to[i] += from[i] / static_cast<float>(s * s);
+        } else {
+          to = std::copy_n(from, c.dim, to);
         }
-      if (c.join == Join::mean) to += c.dim;
-    }
+      }
+  });
 }
 
 void Projector::norm(const Compute& compute, const NormView& w, int n_rows) noexcept {
@@ -83,7 +79,7 @@ void Projector::project(const Compute& compute, const VisionEncoder& encoder, co
   const VisionConfig& c = *config_;
   const int n = encoder.grid().n() / (c.shuffle * c.shuffle);
   float* to = dense_ != nullptr ? dense_ : out;
-  join(encoder);
+  join(compute, encoder);
   if (w.norm.weight != nullptr) norm(compute, w.norm, n);
   if (c.projection.turned) {
     turned(compute, w.first.weight, n, to);

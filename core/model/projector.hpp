@@ -34,7 +34,7 @@ class Projector {
  private:
   void project(const Compute& compute, const VisionEncoder& encoder, const Projection& w,
                float* out) noexcept;
-  void join(const VisionEncoder& encoder) noexcept;
+  void join(const Compute& compute, const VisionEncoder& encoder) noexcept;
   void norm(const Compute& compute, const NormView& w, int n_rows) noexcept;
   void turned(const Compute& compute, const MatrixView& w, int n_rows, float* out) noexcept;
   int n_joined() const noexcept {

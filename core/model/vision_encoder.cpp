@@ -64,41 +64,42 @@ std::array<Compute::Size, 2> VisionEncoder::products() const noexcept {
 
 // The convolution's stride is its width, so it is a product: each patch becomes three planes of patch x
 // patch.
-void VisionEncoder::unfold() noexcept {
+void VisionEncoder::unfold(const Compute& compute) noexcept {
   const PatchGrid grid = places_.grid();
   const int p = config_->patch_size;
   const std::ptrdiff_t width = std::ptrdiff_t{grid.columns} * p, height = std::ptrdiff_t{grid.rows} * p;
-  float* out = room_.data();
-  for (int index = 0; index < grid.n(); ++index) {
+  each_row(compute, grid.n(), [&](int index) {
     const int patch = places_.patch_at(index);
     const int py = patch / grid.columns, px = patch % grid.columns;
+    float* out = room_.data() + static_cast<std::ptrdiff_t>(index) * config_->patch_numbers();
     for (int channel = 0; channel < 3; ++channel)
       for (int y = 0; y < p; ++y, out += p)
         std::memcpy(out, planes_ + (channel * height + py * p + y) * width + px * p,
                     static_cast<std::size_t>(p) * sizeof(float));
-  }
+  });
 }
 
-// A head's keys and values as panels: what one row of queries is multiplied with, and then one row of weights.
-void VisionEncoder::pack_head(const PanelKernels& panels, Heads heads, int head) noexcept {
+// Some keys and values of a head, from `first` on as many as a block is deep, as panels: what one row of queries is
+// multiplied with, and then one row of weights.
+void VisionEncoder::pack_depth(const PanelKernels& panels, Heads heads, int head, int first) noexcept {
   const PanelForm& form = panels.form;
-  const int n = n_rows_, head_dim = config_->head_dim();
+  const int head_dim = config_->head_dim(), n = std::min(form.depth, n_rows_ - first);
   const std::ptrdiff_t stride = std::ptrdiff_t{heads.n} * head_dim;
-  std::byte* to = keys_ + static_cast<std::size_t>(head) * key_bytes_;
-  for (int key = 0; key < n; key += form.outs)
+  for (int key = first; key < first + n; key += form.outs) {
+    std::byte* to = keys_ + static_cast<std::size_t>(head) * key_bytes_ +
+                    static_cast<std::size_t>(key / form.outs) * form.strip_bytes(head_dim);
     for (int i = 0; i < head_dim; i += form.depth) {
       const int n_here = std::min(form.depth, head_dim - i);
-      panels.pack_outs(to, k_ + at_hand(heads, head, key) + i, stride, std::min(form.outs, n - key), n_here);
+      panels.pack_outs(to, k_ + at_hand(heads, head, key) + i, stride, std::min(form.outs, first + n - key),
+                       n_here);
       to += form.block_bytes(n_here);
     }
-  to = values_ + static_cast<std::size_t>(head) * value_bytes_;
+  }
   for (int i = 0; i < head_dim; i += form.outs)
-    for (int key = 0; key < n; key += form.depth) {
-      const int n_here = std::min(form.depth, n - key);
-      panels.pack_columns(to, v_ + at_hand(heads, head, key) + i, stride, std::min(form.outs, head_dim - i),
-                          n_here);
-      to += form.block_bytes(n_here);
-    }
+    panels.pack_columns(values_ + static_cast<std::size_t>(head) * value_bytes_ +
+                            static_cast<std::size_t>(i / form.outs) * form.strip_bytes(n_rows_) +
+                            static_cast<std::size_t>(first / form.depth) * form.block_bytes(form.depth),
+                        v_ + at_hand(heads, head, first) + i, stride, std::min(form.outs, head_dim - i), n);
 }
 
 // softmax(q k^T / sqrt(head_dim)) v of some rows of a head.
@@ -163,8 +164,12 @@ void VisionEncoder::attend(const Compute& compute, Heads heads, bool in_floats) 
   const int n = n_rows_;
   const int n_panels = div_ceil(n, kPanelRows);
   const bool in_panels = kernels.wide.fast && !in_floats;
-  if (in_panels)
-    compute.threads.parallel_for(heads.n, [&](int head, int) { pack_head(kernels.wide, heads, head); });
+  if (in_panels) {
+    const int depth = kernels.wide.form.depth, n_depths = div_ceil(n, depth);
+    compute.threads.parallel_for(heads.n * n_depths, [&](int task, int) {
+      pack_depth(kernels.wide, heads, task / n_depths, task % n_depths * depth);
+    });
+  }
   compute.threads.parallel_for(heads.n * n_panels, [&](int task, int thread) {
     const int head = task / n_panels, first = task % n_panels * kPanelRows;
     const int rows = std::min(kPanelRows, n - first);
@@ -236,9 +241,14 @@ void VisionEncoder::begin(const Compute& compute, PatchGrid grid) noexcept {
   SHRIKE_CHECK(grid.n() > 0 && grid.n() + first <= n_rows_max_, grid.n(), n_rows_max_);
   places_.set(grid);
   n_rows_ = grid.n() + first;
-  unfold();
-  for (int index = 0; index < grid.n() && c.places != PlaceTable::none; ++index)
+  unfold(compute);
+  const auto place = [&](int index) {
     places_.table_row(k, places_.patch_at(index), row_at(x_, first + index));
+  };
+  if (c.places != PlaceTable::none && c.table_side == 0)
+    each_row(compute, grid.n(), place);
+  else  // rows between the table's are blended in one place
+    for (int index = 0; index < grid.n() && c.places != PlaceTable::none; ++index) place(index);
   float* x = row_at(x_, first);
   linear(compute, room_.data(), grid.n(),
          {{weights_->patch.weight, weights_->patch.bias, x, c.places != PlaceTable::none}});

@@ -51,7 +51,7 @@ class VisionEncoder {
   struct Heads {
     int first, n;
   };
-  void unfold() noexcept;
+  void unfold(const Compute& compute) noexcept;
   void norm(const Compute& compute, const NormView& w, float* out) noexcept;
   void turn(const Compute& compute, Heads heads) noexcept;
   void feed_forward(const Compute& compute, const VisionLayer& w) noexcept;
@@ -59,7 +59,7 @@ class VisionEncoder {
   void add_branch(const Compute& compute, const float* scale) noexcept;
   void attend(const Compute& compute, Heads heads, bool in_floats) noexcept;
   void attend_windows(const Compute& compute, Heads heads) noexcept;
-  void pack_head(const PanelKernels& panels, Heads heads, int head) noexcept;
+  void pack_depth(const PanelKernels& panels, Heads heads, int head, int first) noexcept;
   void attend_panels(const Kernels& kernels, Heads heads, int head, int first, int rows, int thread) noexcept;
   void attend_floats(const Kernels& kernels, Heads heads, int head, int first, int rows, int keys_begin,
                      int keys_end, int thread) noexcept;
