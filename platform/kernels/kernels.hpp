@@ -160,8 +160,8 @@ struct PanelKernels {
   void (*multiply)(const PanelTask& task) noexcept;
   // ... or bytes with one scale already, exactly as they are; a whole block, of `narrow` only. See has_one_scale().
   void (*pack_groups)(std::byte* block, const Group* groups, std::ptrdiff_t stride, int n_outs) noexcept;
-  // pack_row of softmax(scores), n >= 1, those finite or -infinity; scales 1e-6 relative. Of `wide` only, null where
-  // the two alone are as fast.
+  // pack_row of softmax(scores), n >= 1, those finite or -infinity, a weight within 2e-5 of itself and a step of its
+  // integer. Of `wide` only, null where the two alone are as fast.
   void (*pack_softmax)(std::byte* row, const float* scores, int n) noexcept;
 };
 
