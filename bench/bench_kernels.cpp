@@ -151,6 +151,24 @@ void panel_pack_row(benchmark::State& state, const PanelKernels& panels, int n_i
   rate.bytes(4.0 * n_in + static_cast<double>(row.size()));
 }
 
+// Scores to weights as a panel takes them: at once, or by the two kernels that do it elsewhere.
+void panel_pack_softmax(benchmark::State& state, const Kernels& k, bool at_once, int n) {
+  const auto scores = numbers(static_cast<std::size_t>(n));
+  std::vector<float> p = scores;
+  std::vector<std::byte> row(k.wide.form.row_bytes(n));
+  Rate rate(state);
+  for (auto _ : state) {
+    if (at_once) {
+      k.wide.pack_softmax(row.data(), scores.data(), n);
+    } else {
+      k.softmax(p.data(), n);
+      k.wide.pack_row(row.data(), p.data(), n);
+    }
+    benchmark::DoNotOptimize(row.data());
+  }
+  rate.bytes(4.0 * n + static_cast<double>(row.size()));
+}
+
 // One block of a strip, from floats or from groups.
 void panel_pack_block(benchmark::State& state, const PanelKernels& panels, bool from_groups) {
   const PanelForm& form = panels.form;

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstring>
 
 #include "tests/platform/panel_checks.hpp"
@@ -79,6 +80,62 @@ TEST_P(PanelTest, a_row_may_be_packed_in_its_place) {
       panels->pack_row(reinterpret_cast<std::byte*>(memory.data()), memory.data(), n);
       EXPECT_EQ(std::memcmp(memory.data(), apart.data(), apart.size()), 0) << n;
     }
+}
+
+// Against the two kernels that it stands for, by what a product makes of either; and in its place.
+TEST_P(PanelTest, packed_weights_are_those_of_softmax_within_a_step) {
+  const PanelKernels& wide = k.wide;
+  if (wide.pack_softmax == nullptr) GTEST_SKIP() << "no kernel of its own";
+  constexpr int kOuts = 5;
+  Numbers numbers(11);
+  for (const int n : {1, 2, 15, 16, 17, 127, 128, 129, 257, 640, 1027}) {
+    const std::size_t size = static_cast<std::size_t>(n);
+    std::vector<float> scores = numbers.floats(size, -20.0f, 20.0f);
+    for (std::size_t i = 0; i + 1 < size; ++i)
+      if (i % 7 == 3 || (n > 300 && i < 200)) scores[i] = -INFINITY;  // blocks of nothing else among them
+    std::vector<float> p = scores;
+    scalar.softmax(p.data(), n);
+    const std::vector<float> w = numbers.floats(size * kOuts);
+    std::vector<std::byte> memory(wide.form.strip_bytes(n) + 64), row(wide.form.row_bytes(n));
+    std::byte* panel = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64;
+    PanelTask task;
+    task.panel = panel;
+    task.rows = row.data();
+    task.n_in = n;
+    task.n_outs = task.y_stride = kOuts;
+    task.n_rows = 1;
+    for (int first = 0; first < n; first += wide.form.depth) {
+      const int n_here = std::min(wide.form.depth, n - first);
+      wide.pack_outs(panel, w.data() + first, n, kOuts, n_here);
+      panel += wide.form.block_bytes(n_here);
+    }
+    float want[kOuts], got[kOuts], in_place[kOuts];
+    wide.pack_row(row.data(), p.data(), n);
+    task.y = want;
+    wide.multiply(task);
+    wide.pack_softmax(row.data(), scores.data(), n);
+    task.y = got;
+    wide.multiply(task);
+    std::vector<float> place(std::max(size, row.size() / sizeof(float) + 1));
+    std::copy(scores.begin(), scores.end(), place.begin());
+    auto* packed = reinterpret_cast<std::byte*>(place.data());
+    wide.pack_softmax(packed, place.data(), n);
+    task.rows = packed;
+    task.y = in_place;
+    wide.multiply(task);
+    for (std::size_t c = 0; c < kOuts; ++c) {
+      double allowed = 5e-5;
+      for (std::size_t first = 0; first < size; first += static_cast<std::size_t>(wide.form.depth)) {
+        const std::size_t end = std::min(size, first + static_cast<std::size_t>(wide.form.depth));
+        const float most = *std::max_element(p.begin() + static_cast<std::ptrdiff_t>(first),
+                                             p.begin() + static_cast<std::ptrdiff_t>(end));
+        for (std::size_t i = first; i < end; ++i)
+          if (p[i] > most / 8190) allowed += 1.02 * most / 4095 * std::abs(w[c * size + i]);
+      }
+      ASSERT_NEAR(got[c], want[c], allowed) << n;
+      ASSERT_EQ(got[c], in_place[c]) << n;
+    }
+  }
 }
 
 TEST_P(PanelTest, extreme_numbers_do_not_overflow) {
