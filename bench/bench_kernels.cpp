@@ -152,17 +152,18 @@ void panel_pack_row(benchmark::State& state, const PanelKernels& panels, int n_i
 }
 
 // Scores to weights as a panel takes them: at once, or by the two kernels that do it elsewhere.
-void panel_pack_softmax(benchmark::State& state, const Kernels& k, bool at_once, int n) {
+void panel_pack_softmax(benchmark::State& state, const Kernels& k, const PanelKernels& panels, bool at_once,
+                        int n) {
   const auto scores = numbers(static_cast<std::size_t>(n));
   std::vector<float> p = scores;
-  std::vector<std::byte> row(k.wide.form.row_bytes(n));
+  std::vector<std::byte> row(panels.form.row_bytes(n));
   Rate rate(state);
   for (auto _ : state) {
     if (at_once) {
-      k.wide.pack_softmax(row.data(), scores.data(), n);
+      panels.pack_softmax(row.data(), scores.data(), n);
     } else {
       k.softmax(p.data(), n);
-      k.wide.pack_row(row.data(), p.data(), n);
+      panels.pack_row(row.data(), p.data(), n);
     }
     benchmark::DoNotOptimize(row.data());
   }
@@ -310,7 +311,8 @@ void register_attention(const Kernels& k, const std::string& isa) {
   add("column_mass", "48x2048", [&k](benchmark::State& s) { column_mass(s, k, 48, 2048); });
 }
 
-void register_panels(const PanelKernels& panels, const std::string& form, const std::string& isa) {
+void register_panels(const Kernels& k, const PanelKernels& panels, const std::string& form,
+                     const std::string& isa) {
   const auto add = [&](const char* kernel, const char* shape, auto body) {
     benchmark::RegisterBenchmark(("panel_" + form + "_" + kernel + "/" + isa + "/" + shape).c_str(), body);
   };
@@ -319,6 +321,10 @@ void register_panels(const PanelKernels& panels, const std::string& form, const 
   add("pack_outs", "block", [&panels](benchmark::State& s) { panel_pack_block(s, panels, false); });
   if (panels.pack_groups != nullptr)
     add("pack_groups", "block", [&panels](benchmark::State& s) { panel_pack_block(s, panels, true); });
+  add("softmax_then_pack_row", "2048",
+      [&](benchmark::State& s) { panel_pack_softmax(s, k, panels, false, 2048); });
+  if (panels.pack_softmax != nullptr)
+    add("pack_softmax", "2048", [&](benchmark::State& s) { panel_pack_softmax(s, k, panels, true, 2048); });
 }
 
 void register_rows(const RowKernels& rows, std::size_t row_bytes, const std::string& name,
@@ -358,8 +364,8 @@ int main(int argc, char** argv) {
     bench::register_products(k, isa_name(k.isa));
     bench::register_attention(k, isa_name(k.isa));
     bench::register_vectors(k, isa_name(k.isa));
-    bench::register_panels(k.narrow, "narrow", isa_name(k.isa));
-    bench::register_panels(k.wide, "wide", isa_name(k.isa));
+    bench::register_panels(k, k.narrow, "narrow", isa_name(k.isa));
+    bench::register_panels(k, k.wide, "wide", isa_name(k.isa));
     bench::register_rows(k.rows_q8, row_bytes<RowQ8>(64), "q8", isa_name(k.isa));
     bench::register_rows(k.rows_q4, row_bytes<RowQ4>(64), "q4", isa_name(k.isa));
   }

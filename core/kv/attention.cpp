@@ -29,11 +29,13 @@ void scale_for(float constant, float top, float* p, int n) noexcept {
 }  // namespace
 
 void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shape& shape, int group,
-                        int n_shown_max, int n_threads, Needs needs) noexcept {
+                        int n_shown_max, int n_threads, Needs needs, bool in_bytes) noexcept {
   group_ = group;
   head_dim_ = shape.head_dim;
   columns_ = shape.slots_max();
-  stride_ = kernels.wide.fast ? align_up(columns_, kernels.wide.form.depth) : columns_;
+  in_bytes_ = in_bytes && kernels.narrow.fast;
+  const PanelKernels& panels = panels_in(kernels);
+  stride_ = panels.fast ? align_up(columns_, panels.form.depth) : columns_;
   panel_rows_ = std::clamp(kPanelScores / std::max(1, group * stride_), 1, kPanelRowsMax);
   panels_max_ = div_ceil(n_shown_max, panel_rows_);
   const std::size_t panel = static_cast<std::size_t>(panel_rows_ * group);
@@ -46,12 +48,12 @@ void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shap
     block_ = arena.take<float>("attention", threads * kBlockSlots * static_cast<std::size_t>(head_dim_));
   lay_out_ranges(arena, shape.n_kv_heads, shape.blocks_per_table());
   heads_at_once_ = std::min(shape.n_kv_heads, div_ceil(n_threads, kThreadsPerHead));
-  if (kernels.wide.fast) lay_out_panels(arena, kernels, n_threads);
+  if (panels.fast) lay_out_panels(arena, kernels, n_threads);
   const std::size_t heads = static_cast<std::size_t>(heads_at_once_);
-  const std::size_t panels = heads * static_cast<std::size_t>(panels_max_);
-  if ((needs & need(Mark::mass)) != 0) panel_mass_ = arena.take<float>("attention", panels * columns);
+  const std::size_t n_panels = heads * static_cast<std::size_t>(panels_max_);
+  if ((needs & need(Mark::mass)) != 0) panel_mass_ = arena.take<float>("attention", n_panels * columns);
   if ((needs & kNeedEntropy) != 0) {
-    panel_rows_sums_ = arena.take<RowSums>("attention", panels * 2);
+    panel_rows_sums_ = arena.take<RowSums>("attention", n_panels * 2);
     modality_ = arena.take<std::uint8_t>("attention", static_cast<std::size_t>(shape.n_kv_heads) * columns);
   }
   if ((needs & kNeedWindow) == 0) return;
@@ -68,7 +70,7 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
   if (evidence != nullptr && evidence->rows != nullptr) note_modality(memory, layer);
   const bool panels = in_panels(kernels, n_rows);
   const bool weighs_packed =
-      kernels.wide.pack_softmax != nullptr && evidence == nullptr && constant_of(memory) == 0;
+      panels_in(kernels).pack_softmax != nullptr && evidence == nullptr && constant_of(memory) == 0;
   const int n_panels = div_ceil(n_rows, panel_rows_);
   SHRIKE_CHECK(evidence == nullptr || n_panels <= panels_max_, n_rows, panels_max_);
   const int at_once = panels || evidence != nullptr ? heads_at_once_ : n_kv_heads;

@@ -34,15 +34,17 @@ struct RowRange {
 //          appended.
 // Order    one task per (kv head, panel or range); sums run over slots in table order: equal for any number of
 //          threads
-// Numbers  panels: queries, keys, values and weights in integers of 13 bits, blocks of 64 to 128; else f32
+// Numbers  panels: queries, keys, values and weights in integers of 13 bits, blocks of 64 to 128, or of 8 bits, blocks
+//          of 32; else f32
 // Memory   section "attention": per thread one panel of scores, turned queries, outputs, and a decoded block
 //          where panels have more queries than the codec reads in place; with evidence, rows of column mass
 //          per panel, reduced in panel order
 class Attention {
  public:
-  // needs: the evidence that attend() can be asked for, of as many as n_shown_max rows.
+  // needs: the evidence that attend() can be asked for, of as many as n_shown_max rows. in_bytes: the products that
+  // queries, keys and values come from, and that the result goes into, round to bytes, so panels may as well.
   void lay_out(Arena& arena, const Kernels& kernels, const Memory::Shape& shape, int group, int n_shown_max,
-               int n_threads, Needs needs) noexcept;
+               int n_threads, Needs needs, bool in_bytes = false) noexcept;
 
   // query_class [n_rows]: Modality of each row; read only when evidence is asked for. Of the evidence, what
   // has a pointer and was in `needs` is collected. pictures [n_rows]: the rows that each row sees whatever the
@@ -53,6 +55,7 @@ class Attention {
 
  private:
   static constexpr int kPanelRowsMax = 16;
+  static constexpr int kPackedTogether = 128;  // columns of one task; a multiple of every panel's depth
   struct Panel {
     int layer, kv_head, first_row, n_rows;  // rows of the chunk
     int n_chunk, n_slots;                   // rows of the chunk, slots of the table
@@ -76,12 +79,17 @@ class Attention {
   void note_modality(const Memory& memory, int layer) noexcept;
 
   // attention_panels.cpp
+  const PanelKernels& panels_in(const Kernels& kernels) const noexcept {
+    return in_bytes_ ? kernels.narrow : kernels.wide;
+  }
   bool in_panels(const Kernels& kernels, int n_rows) const noexcept;
   void lay_out_panels(Arena& arena, const Kernels& kernels, int n_threads) noexcept;
   void pack_heads(const Kernels& kernels, Threads& threads, const Memory& memory, int layer, int first,
                   int n) noexcept;
-  void pack_depth(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int first,
-                  int thread) noexcept;
+  void pack_columns(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int first,
+                    int thread) noexcept;
+  int read_columns(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int first, int end,
+                   float* keys, float* values) const noexcept;
   void panel_scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
                     int thread) noexcept;
   void pack_softmax(const Kernels& kernels, const Panel& panel, int thread) noexcept;
@@ -165,8 +173,9 @@ class Attention {
   std::byte* key_panels_ = nullptr;    // [heads_at_once][key_bytes]
   std::byte* value_panels_ = nullptr;  // [heads_at_once][strips of head_dim][strip_bytes(columns)]
   std::byte* rows_ = nullptr;          // [n_threads][panel_rows * group][row_bytes(head_dim)]
-  float* stage_ = nullptr;             // [n_threads][2][depth][head_dim], where blocks are decoded
+  float* stage_ = nullptr;             // [n_threads][2][kPackedTogether][head_dim], where blocks are decoded
   std::size_t key_bytes_ = 0, value_strip_bytes_ = 0, rows_bytes_ = 0;
+  bool in_bytes_ = false;
   int depth_ = 0;
 
   // Ranges:

@@ -21,12 +21,12 @@ void turn_to(const RopeTable& rope, float* x, int position, int head_dim) noexce
 }  // namespace
 
 bool Attention::in_panels(const Kernels& kernels, int n_rows) const noexcept {
-  return kernels.wide.fast && n_rows >= kRowsMin;
+  return panels_in(kernels).fast && n_rows >= kRowsMin;
 }
 
 void Attention::lay_out_panels(Arena& arena, const Kernels& kernels, int n_threads) noexcept {
-  const PanelForm& form = kernels.wide.form;
-  SHRIKE_CHECK(form.depth % form.outs == 0, form.depth, form.outs);
+  const PanelForm& form = panels_in(kernels).form;
+  SHRIKE_CHECK(form.depth % form.outs == 0 && kPackedTogether % form.depth == 0, form.depth, form.outs);
   depth_ = form.depth;
   const auto bytes = [&](std::size_t n) { return arena.take_bytes("attention", n); };
   const std::size_t heads = static_cast<std::size_t>(heads_at_once_);
@@ -39,7 +39,8 @@ void Attention::lay_out_panels(Arena& arena, const Kernels& kernels, int n_threa
   value_panels_ =
       bytes(heads * static_cast<std::size_t>(div_ceil(head_dim_, form.outs)) * value_strip_bytes_);
   rows_ = bytes(threads * rows_bytes_);
-  stage_ = arena.take<float>("attention", threads * 2 * static_cast<std::size_t>(depth_ * head_dim_));
+  stage_ =
+      arena.take<float>("attention", threads * 2 * static_cast<std::size_t>(kPackedTogether * head_dim_));
 }
 
 void Attention::pack_heads(const Kernels& kernels, Threads& threads, const Memory& memory, int layer,
@@ -47,40 +48,48 @@ void Attention::pack_heads(const Kernels& kernels, Threads& threads, const Memor
   int n_slots_max = 0;
   for (int kv_head = first; kv_head < first + n; ++kv_head)
     n_slots_max = std::max(n_slots_max, memory.n_live(layer, kv_head));
-  const int n_depths = div_ceil(n_slots_max, depth_);
-  threads.parallel_for(n * n_depths, [&](int task, int thread) {
-    pack_depth(kernels, memory, layer, first + task / n_depths, task % n_depths * depth_, thread);
+  const int n_tasks = div_ceil(n_slots_max, kPackedTogether);
+  threads.parallel_for(n * n_tasks, [&](int task, int thread) {
+    pack_columns(kernels, memory, layer, first + task / n_tasks, task % n_tasks * kPackedTogether, thread);
   });
 }
 
-// Columns [first, first + depth) of a kv head; those behind its last slot are zeros.
-void Attention::pack_depth(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int first,
-                           int thread) noexcept {
-  const PanelKernels& panels = kernels.wide;
-  const PanelForm& form = panels.form;
-  const Pool& pool = memory.pool();
-  if (first + depth_ <= memory.n_unseen(layer, kv_head, 0)) return;  // nor does a later row see any of them
-  float* keys = stage_ + static_cast<std::ptrdiff_t>(thread) * 2 * depth_ * head_dim_;
-  float* values = keys + static_cast<std::ptrdiff_t>(depth_) * head_dim_;
+// Keys, turned to their places, and values of columns [first, end) of a kv head, as far as it has them; how many.
+int Attention::read_columns(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int first,
+                            int end, float* keys, float* values) const noexcept {
   int column = 0, n = 0;
   for (const BlockRef& ref : memory.table(layer, kv_head)) {
-    if (column >= first + depth_) break;
-    const int begin = std::max(first, column), end = std::min(first + depth_, column + ref.n_live());
-    const int first_slot = ref.first + begin - column;
+    if (column >= end) break;
+    const int begin_here = std::max(first, column), end_here = std::min(end, column + ref.n_live());
+    const int first_slot = ref.first + begin_here - column, n_here = end_here - begin_here;
     column += ref.n_live();
-    if (end <= begin) continue;
+    if (n_here <= 0) continue;
     float* key = keys + static_cast<std::ptrdiff_t>(n) * head_dim_;
-    memory.read_keys(kernels, key, layer, ref, first_slot, end - begin);
-    pool.read_values(kernels, values + static_cast<std::ptrdiff_t>(n) * head_dim_, ref.block, first_slot,
-                     end - begin);
-    for (int i = begin; i < end; ++i, key += head_dim_) turn_to(memory.rope(layer), key, ref.base, head_dim_);
-    n += end - begin;
+    memory.read_keys(kernels, key, layer, ref, first_slot, n_here);
+    memory.pool().read_values(kernels, values + static_cast<std::ptrdiff_t>(n) * head_dim_, ref.block,
+                              first_slot, n_here);
+    for (int i = 0; i < n_here; ++i, key += head_dim_) turn_to(memory.rope(layer), key, ref.base, head_dim_);
+    n += n_here;
   }
+  return n;
+}
+
+// As many columns as are packed together; those behind the head's last slot are zeros.
+void Attention::pack_columns(const Kernels& kernels, const Memory& memory, int layer, int kv_head, int first,
+                             int thread) noexcept {
+  const PanelKernels& panels = panels_in(kernels);
+  const PanelForm& form = panels.form;
+  const int n_columns = std::min(kPackedTogether, stride_ - first);
+  if (first + n_columns <= memory.n_unseen(layer, kv_head, 0))
+    return;  // nor does a later row see any of them
+  float* keys = stage_ + static_cast<std::ptrdiff_t>(thread) * 2 * kPackedTogether * head_dim_;
+  float* values = keys + static_cast<std::ptrdiff_t>(kPackedTogether) * head_dim_;
+  const int n = read_columns(kernels, memory, layer, kv_head, first, first + n_columns, keys, values);
   if (n == 0) return;
-  std::fill(keys + static_cast<std::ptrdiff_t>(n) * head_dim_, values, 0.0f);
-  std::fill_n(values + static_cast<std::ptrdiff_t>(n) * head_dim_,
-              static_cast<std::ptrdiff_t>(depth_ - n) * head_dim_, 0.0f);
-  for (int c = 0; c < depth_; c += form.outs) {
+  for (float* rest : {keys, values})
+    std::fill_n(rest + static_cast<std::ptrdiff_t>(n) * head_dim_,
+                static_cast<std::ptrdiff_t>(n_columns - n) * head_dim_, 0.0f);
+  for (int c = 0; c < n_columns; c += form.outs) {
     std::byte* to =
         key_panel(kv_head) + static_cast<std::size_t>((first + c) / form.outs) * form.strip_bytes(head_dim_);
     for (int i = 0; i < head_dim_; i += depth_) {
@@ -90,17 +99,20 @@ void Attention::pack_depth(const Kernels& kernels, const Memory& memory, int lay
       to += form.block_bytes(n_here);
     }
   }
-  for (int i = 0; i < head_dim_; i += form.outs)
-    panels.pack_columns(value_strip(kv_head, i / form.outs, form) +
-                            static_cast<std::size_t>(first / depth_) * form.block_bytes(depth_),
-                        values + i, head_dim_, std::min(form.outs, head_dim_ - i), depth_);
+  for (int i = 0; i < head_dim_; i += form.outs) {
+    std::byte* to = value_strip(kv_head, i / form.outs, form) +
+                    static_cast<std::size_t>(first / depth_) * form.block_bytes(depth_);
+    for (int c = 0; c < n_columns; c += depth_, to += form.block_bytes(depth_))
+      panels.pack_columns(to, values + static_cast<std::ptrdiff_t>(c) * head_dim_ + i, head_dim_,
+                          std::min(form.outs, head_dim_ - i), depth_);
+  }
 }
 
 // scores[row * group + g][column] = (q turned to its position) . key / sqrt(head_dim), and any number in columns
 // that no row of the panel sees. Its columns begin and end with a depth.
 void Attention::panel_scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
                              int thread) noexcept {
-  const PanelKernels& panels = kernels.wide;
+  const PanelKernels& panels = panels_in(kernels);
   const int n_heads = memory.shape().n_kv_heads * group_;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
   float* turned = turned_of(thread);
@@ -144,27 +156,28 @@ void Attention::pack_softmax(const Kernels& kernels, const Panel& panel, int thr
     float* scores = scores_of(thread) + static_cast<std::ptrdiff_t>(row) * stride_;
     std::fill(scores + panel.first_column, scores + panel.begin[row / group_], -INFINITY);
     std::fill(scores + panel.end[row / group_], scores + panel.n_columns, -INFINITY);
-    kernels.wide.pack_softmax(weights_row(kernels, panel, row, thread), scores + panel.first_column,
-                              n_columns);
+    panels_in(kernels).pack_softmax(weights_row(kernels, panel, row, thread), scores + panel.first_column,
+                                    n_columns);
   }
 }
 
 void Attention::pack_weights(const Kernels& kernels, const Panel& panel, int thread) noexcept {
   const int n_columns = panel.n_columns - panel.first_column;
   for (int row = 0; row < panel.n_rows * group_; ++row)
-    kernels.wide.pack_row(weights_row(kernels, panel, row, thread),
-                          scores_of(thread) + static_cast<std::ptrdiff_t>(row) * stride_ + panel.first_column,
-                          n_columns);
+    panels_in(kernels).pack_row(
+        weights_row(kernels, panel, row, thread),
+        scores_of(thread) + static_cast<std::ptrdiff_t>(row) * stride_ + panel.first_column, n_columns);
 }
 
 std::byte* Attention::weights_row(const Kernels& kernels, const Panel& panel, int row, int thread) noexcept {
   return reinterpret_cast<std::byte*>(scores_of(thread)) +
-         static_cast<std::size_t>(row) * kernels.wide.form.row_bytes(panel.n_columns - panel.first_column);
+         static_cast<std::size_t>(row) *
+             panels_in(kernels).form.row_bytes(panel.n_columns - panel.first_column);
 }
 
 void Attention::panel_mix(const Kernels& kernels, const Panel& panel, int n_heads, float* out,
                           int thread) noexcept {
-  const PanelKernels& panels = kernels.wide;
+  const PanelKernels& panels = panels_in(kernels);
   const PanelForm& form = panels.form;
   PanelTask task;
   task.rows = weights_row(kernels, panel, 0, thread);

@@ -37,7 +37,13 @@ void Decoder::lay_out(Arena& arena, const Compute& compute, const kv::Memory::Sh
   row_class_ = arena.take<kv::Modality>("chunk", static_cast<std::size_t>(n_chunk_max));
   if (c.both_ways) pictures_ = arena.take<kv::RowRange>("chunk", static_cast<std::size_t>(n_chunk_max));
   logits_ = arena.take<float>("logits", static_cast<std::size_t>(c.n_vocab));
-  attention_.lay_out(arena, compute.kernels, shape, c.group(), n_shown_max, compute.threads.count(), needs);
+  const bool in_bytes =
+      std::all_of(weights_->layers.begin(), weights_->layers.end(), [](const TextLayer& layer) {
+        return !layer.o || (is_quantised(layer.q.weight.type) && is_quantised(layer.k.weight.type) &&
+                            is_quantised(layer.v.weight.type) && is_quantised(layer.o.type));
+      });
+  attention_.lay_out(arena, compute.kernels, shape, c.group(), n_shown_max, compute.threads.count(), needs,
+                     in_bytes);
 }
 
 std::array<Compute::Size, 2> Decoder::products() const noexcept {

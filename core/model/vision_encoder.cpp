@@ -12,7 +12,8 @@ namespace {
 
 constexpr int kPanelRows = 24;  // queries that go over a head's keys together: 24 x 1024 scores stay in L2
 constexpr int kTurns = 4;       // that attention takes: less memory, and still wide products
-constexpr int kFfTurns = 4;     // that the feed-forward takes at most where numbers lie between its products
+constexpr int kPackedTogether = 128;  // keys of one task; a multiple of every panel's depth
+constexpr int kFfTurns = 4;  // that the feed-forward takes at most where numbers lie between its products
 
 }  // namespace
 
@@ -44,8 +45,14 @@ void VisionEncoder::lay_out(Arena& arena, const Compute& compute, const TileLimi
   }
   scores_ = floats(compute.threads.count() * kPanelRows, n);
   places_.lay_out(arena, n_patches, limits.side_max() / c.patch_size);
-  if (!compute.kernels.wide.fast) return;
-  const PanelForm& form = compute.kernels.wide.form;
+  in_bytes_ = compute.kernels.narrow.fast &&
+              std::all_of(weights_->layers.begin(), weights_->layers.end(), [](const VisionLayer& layer) {
+                return is_quantised(layer.q.weight.type) && is_quantised(layer.k.weight.type) &&
+                       is_quantised(layer.v.weight.type) && is_quantised(layer.o.weight.type);
+              });
+  const PanelKernels& panels = panels_in(compute.kernels);
+  if (!panels.fast) return;
+  const PanelForm& form = panels.form;
   const int head_dim = c.head_dim();
   const auto bytes = [&](std::size_t n_bytes) { return arena.take_bytes("vision", n_bytes); };
   key_bytes_ = static_cast<std::size_t>(div_ceil(n, form.outs)) * form.strip_bytes(head_dim);
@@ -79,33 +86,35 @@ void VisionEncoder::unfold(const Compute& compute) noexcept {
   });
 }
 
-// Some keys and values of a head, from `first` on as many as a block is deep, as panels: what one row of queries is
-// multiplied with, and then one row of weights.
-void VisionEncoder::pack_depth(const PanelKernels& panels, Heads heads, int head, int first) noexcept {
+// Some keys and values of a head as panels: what one row of queries is multiplied with, and then one row of weights.
+void VisionEncoder::pack_keys(const PanelKernels& panels, Heads heads, int head, int first) noexcept {
   const PanelForm& form = panels.form;
-  const int head_dim = config_->head_dim(), n = std::min(form.depth, n_rows_ - first);
+  const int head_dim = config_->head_dim(), end = std::min(first + kPackedTogether, n_rows_);
   const std::ptrdiff_t stride = std::ptrdiff_t{heads.n} * head_dim;
-  for (int key = first; key < first + n; key += form.outs) {
+  for (int key = first; key < end; key += form.outs) {
     std::byte* to = keys_ + static_cast<std::size_t>(head) * key_bytes_ +
                     static_cast<std::size_t>(key / form.outs) * form.strip_bytes(head_dim);
     for (int i = 0; i < head_dim; i += form.depth) {
       const int n_here = std::min(form.depth, head_dim - i);
-      panels.pack_outs(to, k_ + at_hand(heads, head, key) + i, stride, std::min(form.outs, first + n - key),
+      panels.pack_outs(to, k_ + at_hand(heads, head, key) + i, stride, std::min(form.outs, end - key),
                        n_here);
       to += form.block_bytes(n_here);
     }
   }
-  for (int i = 0; i < head_dim; i += form.outs)
-    panels.pack_columns(values_ + static_cast<std::size_t>(head) * value_bytes_ +
-                            static_cast<std::size_t>(i / form.outs) * form.strip_bytes(n_rows_) +
-                            static_cast<std::size_t>(first / form.depth) * form.block_bytes(form.depth),
-                        v_ + at_hand(heads, head, first) + i, stride, std::min(form.outs, head_dim - i), n);
+  for (int i = 0; i < head_dim; i += form.outs) {
+    std::byte* to = values_ + static_cast<std::size_t>(head) * value_bytes_ +
+                    static_cast<std::size_t>(i / form.outs) * form.strip_bytes(n_rows_) +
+                    static_cast<std::size_t>(first / form.depth) * form.block_bytes(form.depth);
+    for (int key = first; key < end; key += form.depth, to += form.block_bytes(form.depth))
+      panels.pack_columns(to, v_ + at_hand(heads, head, key) + i, stride, std::min(form.outs, head_dim - i),
+                          std::min(form.depth, end - key));
+  }
 }
 
 // softmax(q k^T / sqrt(head_dim)) v of some rows of a head.
 void VisionEncoder::attend_panels(const Kernels& kernels, Heads heads, int head, int first, int rows,
                                   int thread) noexcept {
-  const PanelKernels& panels = kernels.wide;
+  const PanelKernels& panels = panels_in(kernels);
   const int n = n_rows_, head_dim = config_->head_dim();
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
   float* scores = scores_ + static_cast<std::ptrdiff_t>(thread) * kPanelRows * n;
@@ -163,11 +172,12 @@ void VisionEncoder::attend(const Compute& compute, Heads heads, bool in_floats) 
   const Kernels& kernels = compute.kernels;
   const int n = n_rows_;
   const int n_panels = div_ceil(n, kPanelRows);
-  const bool in_panels = kernels.wide.fast && !in_floats;
+  const PanelKernels& panels = panels_in(kernels);
+  const bool in_panels = panels.fast && !in_floats;
   if (in_panels) {
-    const int depth = kernels.wide.form.depth, n_depths = div_ceil(n, depth);
-    compute.threads.parallel_for(heads.n * n_depths, [&](int task, int) {
-      pack_depth(kernels.wide, heads, task / n_depths, task % n_depths * depth);
+    const int n_tasks = div_ceil(n, kPackedTogether);
+    compute.threads.parallel_for(heads.n * n_tasks, [&](int task, int) {
+      pack_keys(panels, heads, task / n_tasks, task % n_tasks * kPackedTogether);
     });
   }
   compute.threads.parallel_for(heads.n * n_panels, [&](int task, int thread) {

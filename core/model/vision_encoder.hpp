@@ -21,8 +21,8 @@ namespace shrike {
 //          else, which is why attention goes over some heads at a time; keys and values as panels where the kernels
 //          have them; for each thread one panel of queries.
 //          Section "places": see PatchPlaces
-// Numbers  with weights in f32 attention is all in floats, else its products are in integers of 13 bits; within
-//          windows it is in floats
+// Numbers  with weights in f32 attention is all in floats, else its products are in integers of 13 bits, or of 8 where
+//          all its weights are quantised; within windows it is in floats
 // Source   SmolVLM / Idefics3 vision tower (SigLIP arXiv 2303.15343); CLIP arXiv 2103.00020; windows: Qwen2.5-VL
 //          arXiv 2502.13923
 class VisionEncoder {
@@ -59,7 +59,10 @@ class VisionEncoder {
   void add_branch(const Compute& compute, const float* scale) noexcept;
   void attend(const Compute& compute, Heads heads, bool in_floats) noexcept;
   void attend_windows(const Compute& compute, Heads heads) noexcept;
-  void pack_depth(const PanelKernels& panels, Heads heads, int head, int first) noexcept;
+  void pack_keys(const PanelKernels& panels, Heads heads, int head, int first) noexcept;
+  const PanelKernels& panels_in(const Kernels& kernels) const noexcept {
+    return in_bytes_ ? kernels.narrow : kernels.wide;
+  }
   void attend_panels(const Kernels& kernels, Heads heads, int head, int first, int rows, int thread) noexcept;
   void attend_floats(const Kernels& kernels, Heads heads, int head, int first, int rows, int keys_begin,
                      int keys_end, int thread) noexcept;
@@ -93,6 +96,7 @@ class VisionEncoder {
   float* branch_ = nullptr;  // [n_rows][dim], what a branch adds, where it is scaled
   float* scores_ = nullptr;  // [n_threads][kPanelRows][n_rows]
   // Where attention goes over panels:
+  bool in_bytes_ = false;
   std::byte* keys_ = nullptr;    // [heads_at_once][key_bytes]
   std::byte* values_ = nullptr;  // [heads_at_once][value_bytes]
   std::byte* packed_ = nullptr;  // [n_threads][row_bytes]

@@ -155,13 +155,13 @@ struct PanelKernels {
   void (*pack_row)(std::byte* row, const float* x, int n_in) noexcept;
   // One block: n <= depth numbers of each of n_outs <= outs outputs. Weights [n_outs][n], stride numbers apart ...
   void (*pack_outs)(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept;
-  // ... or turned, [n][n_outs]; of `wide` only.
+  // ... or turned, [n][n_outs]; null where it is not fast.
   void (*pack_columns)(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept;
   void (*multiply)(const PanelTask& task) noexcept;
   // ... or bytes with one scale already, exactly as they are; a whole block, of `narrow` only. See has_one_scale().
   void (*pack_groups)(std::byte* block, const Group* groups, std::ptrdiff_t stride, int n_outs) noexcept;
   // pack_row of softmax(scores), n >= 1, those finite or -infinity, a weight within 2e-5 of itself and a step of its
-  // integer. Of `wide` only, null where the two alone are as fast.
+  // integer. Null where the two alone are as fast.
   void (*pack_softmax)(std::byte* row, const float* scores, int n) noexcept;
 };
 

@@ -55,6 +55,32 @@ void pack_outs(std::byte* block, const float* w, std::ptrdiff_t stride, int n_ou
   }
 }
 
+// A register holds a number of sixteen outputs; four of them become a step.
+void pack_columns(std::byte* block, const float* w, std::ptrdiff_t stride, int n_outs, int n) noexcept {
+  const int n_steps = stepped<Narrow>(n) / Raised::kStep;
+  auto* scales =
+      reinterpret_cast<float*>(block + static_cast<std::size_t>(n_steps * Raised::kStep * Raised::kOuts));
+  for (int half = 0; half < Raised::kOuts; half += 16) {
+    const auto number = [&](int k) { return load_first(w + k * stride + half, k < n ? n_outs - half : 0); };
+    __m512 most = _mm512_setzero_ps();
+    for (int k = 0; k < n; ++k) most = larger_magnitude(number(k), most);
+    const __mmask16 usable = usable_lanes(most);
+    const __m512 levels = _mm512_set1_ps(Raised::kLevels);
+    const __m512 inverse = _mm512_maskz_div_ps(usable, levels, most);
+    _mm512_storeu_ps(scales + half, _mm512_maskz_div_ps(usable, most, levels));
+    for (int step = 0; step < n_steps; ++step) {
+      const auto byte = [&](int i) {
+        const __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(number(step * Raised::kStep + i), inverse));
+        return _mm512_slli_epi32(_mm512_and_si512(q, _mm512_set1_epi32(255)), static_cast<unsigned>(8 * i));
+      };
+      const __m512i four =
+          _mm512_or_si512(_mm512_or_si512(byte(0), byte(1)), _mm512_or_si512(byte(2), byte(3)));
+      _mm512_storeu_si512(block + (step * Raised::kOuts + half) * Raised::kStep,
+                          _mm512_xor_si512(four, _mm512_set1_epi8(-128)));
+    }
+  }
+}
+
 // Bytes of sixteen groups become steps of sixteen outputs each: squares of four by four within 128 bits, whose
 // lanes then come together.
 void turn_groups(std::byte* steps, const std::int8_t* const (&q)[16]) noexcept {
@@ -253,5 +279,5 @@ void shrike::install_panel_avx512(Kernels& k) noexcept {
   k.wide.pack_row = pack_row_wide;  // the panels are its parent's
   k.wide.multiply = multiply<true>;
   k.wide.fast = true;
-  k.narrow = {kBytes, true, pack_row_bytes, pack_outs, nullptr, multiply<false>, pack_groups};
+  k.narrow = {kBytes, true, pack_row_bytes, pack_outs, pack_columns, multiply<false>, pack_groups};
 }

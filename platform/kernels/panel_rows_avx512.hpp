@@ -27,6 +27,11 @@ inline __m512 larger_magnitude(__m512 x, __m512 largest) noexcept {
   const __m512i sign = _mm512_set1_epi32(0x7fffffff);
   return _mm512_max_ps(_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x), sign)), largest);
 }
+// Of numbers whose inverse is a number.
+inline __mmask16 usable_lanes(__m512 most) noexcept {
+  return static_cast<__mmask16>(_mm512_cmp_ps_mask(most, _mm512_set1_ps(kLeast), _CMP_GT_OQ) &
+                                _mm512_cmp_ps_mask(most, _mm512_set1_ps(1 / kLeast), _CMP_LT_OQ));
+}
 template <int order>
 inline __m512i turned_fours(__m512i v) noexcept {
   return _mm512_castps_si512(_mm512_shuffle_ps(_mm512_castsi512_ps(v), _mm512_castsi512_ps(v), order));
@@ -94,8 +99,7 @@ inline void put_bytes(std::byte* row, const __m512 (&x)[8], int n) noexcept {
   const __m512 most =
       largest_in_fours(_mm512_max_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd)));
   const __m512 levels = _mm512_set1_ps(Raised::kLevels);
-  const __mmask16 usable = _mm512_cmp_ps_mask(most, _mm512_set1_ps(kLeast), _CMP_GT_OQ) &
-                           _mm512_cmp_ps_mask(most, _mm512_set1_ps(1 / kLeast), _CMP_LT_OQ);
+  const __mmask16 usable = usable_lanes(most);
   const __m512 inverse = _mm512_maskz_div_ps(usable, levels, most);
   const __m512 scale = _mm512_maskz_div_ps(usable, most, levels);
   const auto integers = [&](int i) {

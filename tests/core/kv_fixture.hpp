@@ -24,12 +24,13 @@ class Fixture {
  public:
   // needs: what attention collects and absorb() gets, beside what the shape's policy asks for.
   Fixture(const Memory::Shape& shape, int group, int n_rows_max, int n_threads, Needs needs,
-          std::uint32_t seed, const Kernels& kernels)
+          std::uint32_t seed, const Kernels& kernels, bool in_bytes = false)
       : shape(shape),
         group(group),
         n_threads(n_threads),
         kernels(kernels),
         threads(n_threads),
+        in_bytes(in_bytes),
         random(seed),
         needs_(needs | (shape.needs & kNeedEvidence)) {
     this->shape.group = group;
@@ -157,6 +158,7 @@ class Fixture {
   int n_threads;
   const Kernels& kernels;
   Threads threads;
+  bool in_bytes;
   std::mt19937 random;
   std::normal_distribution<float> normal{0.0f, 1.0f};
   float key_size = 1, query_size = 1;  // 0: keys, queries of nothing but zeros
@@ -174,7 +176,7 @@ class Fixture {
       near_rope.lay_out(arena, Memory::rope_positions(shape.n_ctx), {shape.head_dim, kNearBase},
                         kernels.rope_neighbours);
     memory.lay_out(arena, shape, rope, kernels, shape.sight > 0 ? &near_rope : nullptr);
-    attention.lay_out(arena, kernels, shape, group, n_rows_max, n_threads, needs_);
+    attention.lay_out(arena, kernels, shape, group, n_rows_max, n_threads, needs_, in_bytes);
   }
   void make_evidence() {
     const auto floats = [&](Needs needs, int n) {

@@ -291,8 +291,8 @@ TEST(EveryPolicy, with_room_for_all_is_as_if_there_were_none) {
     EXPECT_EQ(with.n_evicted, 0);
     ASSERT_EQ(with.outputs.size(), without.outputs.size());
     for (std::size_t i = 0; i < with.outputs.size(); ++i)
-      ASSERT_NEAR(with.outputs[i], without.outputs[i], 2.5e-4)
-          << i;  // one step of a weight in 13 bits, see kv/attention.hpp
+      ASSERT_NEAR(with.outputs[i], without.outputs[i], 1e-3)
+          << i;  // a step of a weight in 13 bits, 2.4e-4, times a value of about 3
   });
 }
 

@@ -83,9 +83,7 @@ TEST_P(PanelTest, a_row_may_be_packed_in_its_place) {
 }
 
 // Against the two kernels that it stands for, by what a product makes of either; and in its place.
-TEST_P(PanelTest, packed_weights_are_those_of_softmax_within_a_step) {
-  const PanelKernels& wide = k.wide;
-  if (wide.pack_softmax == nullptr) GTEST_SKIP() << "no kernel of its own";
+void expect_weights_of_softmax(const PanelKernels& panels, const Kernels& scalar, float levels) {
   constexpr int kOuts = 5;
   Numbers numbers(11);
   for (const int n : {1, 2, 15, 16, 17, 127, 128, 129, 257, 640, 1027}) {
@@ -96,7 +94,7 @@ TEST_P(PanelTest, packed_weights_are_those_of_softmax_within_a_step) {
     std::vector<float> p = scores;
     scalar.softmax(p.data(), n);
     const std::vector<float> w = numbers.floats(size * kOuts);
-    std::vector<std::byte> memory(wide.form.strip_bytes(n) + 64), row(wide.form.row_bytes(n));
+    std::vector<std::byte> memory(panels.form.strip_bytes(n) + 64), row(panels.form.row_bytes(n));
     std::byte* panel = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64;
     PanelTask task;
     task.panel = panel;
@@ -104,38 +102,44 @@ TEST_P(PanelTest, packed_weights_are_those_of_softmax_within_a_step) {
     task.n_in = n;
     task.n_outs = task.y_stride = kOuts;
     task.n_rows = 1;
-    for (int first = 0; first < n; first += wide.form.depth) {
-      const int n_here = std::min(wide.form.depth, n - first);
-      wide.pack_outs(panel, w.data() + first, n, kOuts, n_here);
-      panel += wide.form.block_bytes(n_here);
+    for (int first = 0; first < n; first += panels.form.depth) {
+      const int n_here = std::min(panels.form.depth, n - first);
+      panels.pack_outs(panel, w.data() + first, n, kOuts, n_here);
+      panel += panels.form.block_bytes(n_here);
     }
     float want[kOuts], got[kOuts], in_place[kOuts];
-    wide.pack_row(row.data(), p.data(), n);
+    panels.pack_row(row.data(), p.data(), n);
     task.y = want;
-    wide.multiply(task);
-    wide.pack_softmax(row.data(), scores.data(), n);
+    panels.multiply(task);
+    panels.pack_softmax(row.data(), scores.data(), n);
     task.y = got;
-    wide.multiply(task);
+    panels.multiply(task);
     std::vector<float> place(std::max(size, row.size() / sizeof(float) + 1));
     std::copy(scores.begin(), scores.end(), place.begin());
     auto* packed = reinterpret_cast<std::byte*>(place.data());
-    wide.pack_softmax(packed, place.data(), n);
+    panels.pack_softmax(packed, place.data(), n);
     task.rows = packed;
     task.y = in_place;
-    wide.multiply(task);
+    panels.multiply(task);
     for (std::size_t c = 0; c < kOuts; ++c) {
       double allowed = 5e-5;
-      for (std::size_t first = 0; first < size; first += static_cast<std::size_t>(wide.form.depth)) {
-        const std::size_t end = std::min(size, first + static_cast<std::size_t>(wide.form.depth));
+      for (std::size_t first = 0; first < size; first += static_cast<std::size_t>(panels.form.depth)) {
+        const std::size_t end = std::min(size, first + static_cast<std::size_t>(panels.form.depth));
         const float most = *std::max_element(p.begin() + static_cast<std::ptrdiff_t>(first),
                                              p.begin() + static_cast<std::ptrdiff_t>(end));
         for (std::size_t i = first; i < end; ++i)
-          if (p[i] > most / 8190) allowed += 1.02 * most / 4095 * std::abs(w[c * size + i]);
+          if (p[i] > most / (2 * levels)) allowed += 1.02 * most / levels * std::abs(w[c * size + i]);
       }
       ASSERT_NEAR(got[c], want[c], allowed) << n;
       ASSERT_EQ(got[c], in_place[c]) << n;
     }
   }
+}
+
+TEST_P(PanelTest, packed_weights_are_those_of_softmax_within_a_step) {
+  if (k.wide.pack_softmax == nullptr) GTEST_SKIP() << "no kernels of its own";
+  expect_weights_of_softmax(k.wide, scalar, 4095);
+  expect_weights_of_softmax(k.narrow, scalar, 127);
 }
 
 TEST_P(PanelTest, extreme_numbers_do_not_overflow) {
