@@ -2,6 +2,7 @@
 // machine can do, measured in the same run. `bench_kernels --benchmark_filter=matmul` for some of them.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -153,16 +154,18 @@ void panel_pack_row(benchmark::State& state, const PanelKernels& panels, int n_i
 
 // Scores to weights as a panel takes them: at once, or by the two kernels that do it elsewhere.
 void panel_pack_softmax(benchmark::State& state, const Kernels& k, const PanelKernels& panels, bool at_once,
-                        int n) {
+                        bool adds, int n) {
   const auto scores = numbers(static_cast<std::size_t>(n));
-  std::vector<float> p = scores;
+  std::vector<float> p = scores, mass(scores.size());
   std::vector<std::byte> row(panels.form.row_bytes(n));
   Rate rate(state);
   for (auto _ : state) {
+    std::copy(scores.begin(), scores.end(), p.begin());
     if (at_once) {
-      panels.pack_softmax(row.data(), scores.data(), n);
+      panels.pack_softmax(row.data(), p.data(), n, adds ? mass.data() : nullptr, n);
     } else {
       k.softmax(p.data(), n);
+      if (adds) k.column_mass(mass.data(), p.data(), n, 1, n);
       panels.pack_row(row.data(), p.data(), n);
     }
     benchmark::DoNotOptimize(row.data());
@@ -321,10 +324,14 @@ void register_panels(const Kernels& k, const PanelKernels& panels, const std::st
   add("pack_outs", "block", [&panels](benchmark::State& s) { panel_pack_block(s, panels, false); });
   if (panels.pack_groups != nullptr)
     add("pack_groups", "block", [&panels](benchmark::State& s) { panel_pack_block(s, panels, true); });
-  add("softmax_then_pack_row", "2048",
-      [&](benchmark::State& s) { panel_pack_softmax(s, k, panels, false, 2048); });
-  if (panels.pack_softmax != nullptr)
-    add("pack_softmax", "2048", [&](benchmark::State& s) { panel_pack_softmax(s, k, panels, true, 2048); });
+  for (const bool adds : {false, true}) {
+    const char* shape = adds ? "2048+mass" : "2048";
+    add("softmax_then_pack_row", shape,
+        [&, adds](benchmark::State& s) { panel_pack_softmax(s, k, panels, false, adds, 2048); });
+    if (panels.pack_softmax != nullptr)
+      add("pack_softmax", shape,
+          [&, adds](benchmark::State& s) { panel_pack_softmax(s, k, panels, true, adds, 2048); });
+  }
 }
 
 void register_rows(const RowKernels& rows, std::size_t row_bytes, const std::string& name,

@@ -69,13 +69,11 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
   const int n_kv_heads = memory.shape().n_kv_heads;
   if (evidence != nullptr && evidence->rows != nullptr) note_modality(memory, layer);
   const bool panels = in_panels(kernels, n_rows);
-  const bool weighs_packed =
-      panels_in(kernels).pack_softmax != nullptr && evidence == nullptr && constant_of(memory) == 0;
   const int n_panels = div_ceil(n_rows, panel_rows_);
   SHRIKE_CHECK(evidence == nullptr || n_panels <= panels_max_, n_rows, panels_max_);
-  const int at_once = panels || evidence != nullptr ? heads_at_once_ : n_kv_heads;
-  for (int first = 0; first < n_kv_heads; first += at_once) {
-    const int n_heads = std::min(at_once, n_kv_heads - first);
+  const int heads = panels || evidence != nullptr ? heads_at_once_ : n_kv_heads;
+  for (int first = 0; first < n_kv_heads; first += heads) {
+    const int n_heads = std::min(heads, n_kv_heads - first);
     if (panels) pack_heads(kernels, threads, memory, layer, first, n_heads);
     threads.parallel_for(n_heads * n_panels, [&](int task, int thread) {
       Panel panel;
@@ -93,8 +91,10 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
         panel.first_column -= panel.first_column % depth_;
         panel.n_columns = align_up(panel.n_columns, depth_);  // what is not seen weighs nothing
         panel_scores(kernels, memory, panel, q, thread);
-        if (weighs_packed) {
-          pack_softmax(kernels, panel, thread);
+        const bool at_once = panels_in(kernels).pack_softmax != nullptr && constant_of(memory) == 0 &&
+                             shown.rows == nullptr && shown.windows[0] == nullptr && shown.last == nullptr;
+        if (at_once) {
+          pack_softmax(kernels, panel, shown.mass, thread);
         } else {
           weigh(kernels, memory, panel, thread, query_class, shown);
           pack_weights(kernels, panel, thread);

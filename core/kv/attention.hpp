@@ -92,7 +92,7 @@ class Attention {
                    float* keys, float* values) const noexcept;
   void panel_scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
                     int thread) noexcept;
-  void pack_softmax(const Kernels& kernels, const Panel& panel, int thread) noexcept;
+  void pack_softmax(const Kernels& kernels, const Panel& panel, float* mass, int thread) noexcept;
   void pack_weights(const Kernels& kernels, const Panel& panel, int thread) noexcept;
   std::byte* weights_row(const Kernels& kernels, const Panel& panel, int row, int thread) noexcept;
   void panel_mix(const Kernels& kernels, const Panel& panel, int n_heads, float* out, int thread) noexcept;

@@ -150,14 +150,15 @@ void Attention::panel_scores(const Kernels& kernels, const Memory& memory, const
 }
 
 // Rows of scores become weights and integers, at the front of where they lie: a row of them is shorter than before.
-void Attention::pack_softmax(const Kernels& kernels, const Panel& panel, int thread) noexcept {
+void Attention::pack_softmax(const Kernels& kernels, const Panel& panel, float* mass, int thread) noexcept {
   const int n_columns = panel.n_columns - panel.first_column;
   for (int row = 0; row < panel.n_rows * group_; ++row) {
     float* scores = scores_of(thread) + static_cast<std::ptrdiff_t>(row) * stride_;
     std::fill(scores + panel.first_column, scores + panel.begin[row / group_], -INFINITY);
     std::fill(scores + panel.end[row / group_], scores + panel.n_columns, -INFINITY);
     panels_in(kernels).pack_softmax(weights_row(kernels, panel, row, thread), scores + panel.first_column,
-                                    n_columns);
+                                    n_columns, mass != nullptr ? mass + panel.first_column : nullptr,
+                                    std::min(panel.n_columns, panel.n_slots) - panel.first_column);
   }
 }
 

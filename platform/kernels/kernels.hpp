@@ -161,8 +161,9 @@ struct PanelKernels {
   // ... or bytes with one scale already, exactly as they are; a whole block, of `narrow` only. See has_one_scale().
   void (*pack_groups)(std::byte* block, const Group* groups, std::ptrdiff_t stride, int n_outs) noexcept;
   // pack_row of softmax(scores), n >= 1, those finite or -infinity, a weight within 2e-5 of itself and a step of its
-  // integer. Null where the two alone are as fast.
-  void (*pack_softmax)(std::byte* row, const float* scores, int n) noexcept;
+  // integer; mass null, or the first n_mass <= n weights are added to it. row may begin at scores or before them, of
+  // which nothing is left. Null where one kernel after the other is as fast.
+  void (*pack_softmax)(std::byte* row, float* scores, int n, float* mass, int n_mass) noexcept;
 };
 
 struct Kernels {
