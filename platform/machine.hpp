@@ -11,7 +11,8 @@ struct Machine {
   double flop_per_s = 0;   // f32 multiply-adds on registers, two operations each
   double int8_per_s = 0;   // products of bytes summed into 32 bits, on registers, two operations each
 };
-// Best of several rounds, of reading the middle one, each thread by its own processor time; about half a second. Takes 256 MiB for that long.
+// Best of several rounds, of reading the middle one, each thread by its own processor time; about half a second.
+// Takes 256 MiB for that long.
 [[nodiscard]] Machine measure_machine(Threads& threads);
 // The f32 limit alone, in some milliseconds: what a machine that throttles loses.
 [[nodiscard]] double measure_flop_per_s(Threads& threads);
