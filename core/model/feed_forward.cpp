@@ -90,15 +90,16 @@ void over_panels(const Compute& c, const PanelKernels& panels, const float* x, i
     multiply_slice(c, panels, between.slice(first), n_rows, {f.down}, first);
 }
 
-// Some rows at a time, as many as there is room for.
+// In as few equal parts as there is room for: equal, since a row that is left over alone would take another way.
 void in_floats(const Compute& c, const float* x, int n_rows, const FeedForward& f,
                std::span<float> room) noexcept {
   const int n_in = f.up.weight.n_cols, n_ff = f.up.weight.n_rows;
   const std::size_t n_each = static_cast<std::size_t>(n_ff) * (f.gate.weight ? 2 : 1);
   const int n_max = std::min(static_cast<int>(room.size() / n_each), c.n_rows_max(f.down.w.type, n_ff));
   SHRIKE_CHECK(n_max > 0, n_ff);
-  for (int first = 0; first < n_rows; first += n_max) {
-    const int n = std::min(n_max, n_rows - first);
+  const int n_parts = div_ceil(n_rows, n_max);
+  for (int part = 0; part < n_parts; ++part) {
+    const int first = n_rows * part / n_parts, n = n_rows * (part + 1) / n_parts - first;
     float* up = room.data();
     float* gate = up + static_cast<std::ptrdiff_t>(n) * n_ff;
     const float* rows = x + static_cast<std::ptrdiff_t>(first) * n_in;
