@@ -192,6 +192,19 @@ void panel_pack_block(benchmark::State& state, const PanelKernels& panels, bool 
                                                       : 4.0 * static_cast<double>(w.size())));
 }
 
+// The same from qblocks, one of each output.
+void panel_pack_qblocks(benchmark::State& state, const PanelForm& form, PanelKernels::PackQBlocks pack,
+                        std::size_t qblock_bytes) {
+  const std::vector<std::byte> w(static_cast<std::size_t>(form.outs) * qblock_bytes);
+  std::vector<std::byte> block(form.block_bytes(form.depth));
+  Rate rate(state);
+  for (auto _ : state) {
+    pack(block.data(), w.data(), qblock_bytes, form.outs);
+    benchmark::DoNotOptimize(block.data());
+  }
+  rate.bytes(static_cast<double>(block.size() + w.size()));
+}
+
 // Keys or values in few bits, by blocks of sixteen.
 void coded_rows(benchmark::State& state, const RowKernels& rows, std::size_t row_bytes, bool values) {
   constexpr int kQueries = 3, kKeys = 2048, kDim = 64;
@@ -324,6 +337,12 @@ void register_panels(const Kernels& k, const PanelKernels& panels, const std::st
   add("pack_outs", "block", [&panels](benchmark::State& s) { panel_pack_block(s, panels, false); });
   if (panels.pack_groups != nullptr)
     add("pack_groups", "block", [&panels](benchmark::State& s) { panel_pack_block(s, panels, true); });
+  if (panels.pack_q8_0 != nullptr)
+    add("pack_q8_0", "block",
+        [&](benchmark::State& s) { panel_pack_qblocks(s, panels.form, panels.pack_q8_0, 34); });
+  if (panels.pack_q4_0 != nullptr)
+    add("pack_q4_0", "block",
+        [&](benchmark::State& s) { panel_pack_qblocks(s, panels.form, panels.pack_q4_0, 18); });
   for (const bool adds : {false, true}) {
     const char* shape = adds ? "2048+mass" : "2048";
     add("softmax_then_pack_row", shape,

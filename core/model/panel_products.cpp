@@ -13,6 +13,24 @@ constexpr int kTasksPerThread = 4;
 constexpr int kStageOuts = Compute::kStageOuts, kStageDepth = Compute::kStageDepth;
 static_assert(kSliceIn % kStageDepth == 0);
 
+// The strip behind this one is asked for, row by row in the order of memory, while this one is packed.
+class NextStrip {
+ public:
+  NextStrip(const MatrixView& w, int first, int n_outs, int end)
+      : at_(w.row(first + n_outs)),
+        left_(first + n_outs < end ? static_cast<std::size_t>(n_outs) * w.row_bytes : 0) {}
+  void fetch(std::size_t n_bytes) noexcept {
+    n_bytes = std::min(n_bytes, left_);
+    fetch_ahead(at_, n_bytes);
+    at_ += n_bytes;
+    left_ -= n_bytes;
+  }
+
+ private:
+  const std::byte* at_;
+  std::size_t left_;
+};
+
 // Of types that a panel takes as they are.
 void pack_groups(const Compute& c, const PanelKernels& panels, const MatrixView& w, int begin, int end,
                  std::byte* panel) noexcept {
@@ -21,17 +39,30 @@ void pack_groups(const Compute& c, const PanelKernels& panels, const MatrixView&
   Group groups[kStageOuts * kStageGroups];
   for (int first = begin; first < end; first += panels.form.outs) {
     const int n_outs = std::min(panels.form.outs, end - first);
-    const std::byte* next =
-        w.row(first) + static_cast<std::ptrdiff_t>(n_outs) * w.row_bytes;  // in order of memory
+    NextStrip next(w, first, n_outs, end);
     for (int group = 0; group < w.n_cols / kQ8Group; group += kStageGroups) {
       const int n = std::min(kStageGroups, w.n_cols / kQ8Group - group);
-      const std::size_t n_bytes = static_cast<std::size_t>(n * kQ8Group / info.weights * info.bytes);
-      for (int out = 0; out < n_outs; ++out, next += n_bytes) {
-        if (first + panels.form.outs < end) fetch_ahead(next, n_bytes);
+      for (int out = 0; out < n_outs; ++out) {
+        next.fetch(static_cast<std::size_t>(n * kQ8Group / info.weights * info.bytes));
         c.kernels.unpack(w.type, w.row(first + out), group, n, groups + out * kStageGroups);
       }
       for (int g = 0; g < n; ++g, panel += panels.form.block_bytes(kQ8Group))
         panels.pack_groups(panel, groups + g, kStageGroups, n_outs);
+    }
+  }
+}
+
+// Of types that it takes from where they lie.
+void pack_qblocks(PanelKernels::PackQBlocks pack, const PanelForm& form, const MatrixView& w, int begin,
+                  int end, std::byte* panel) noexcept {
+  const std::size_t qblock_bytes = static_cast<std::size_t>(dtype_info(w.type).bytes);
+  for (int first = begin; first < end; first += form.outs) {
+    const int n_outs = std::min(form.outs, end - first);
+    NextStrip next(w, first, n_outs, end);
+    const std::byte* from = w.row(first);
+    for (int k = 0; k < w.n_cols; k += kQ8Group, from += qblock_bytes, panel += form.block_bytes(kQ8Group)) {
+      next.fetch(static_cast<std::size_t>(n_outs) * qblock_bytes);
+      pack(panel, from, w.row_bytes, n_outs);
     }
   }
 }
@@ -77,7 +108,12 @@ std::byte* panel_of(const Compute& c, int thread) noexcept {
 
 void pack_strips(const Compute& c, const PanelKernels& panels, const MatrixView& w, int begin, int end,
                  int thread, std::byte* at) noexcept {
-  if (panels.pack_groups != nullptr && has_one_scale(w.type))
+  const auto pack = w.type == DType::q8_0   ? panels.pack_q8_0
+                    : w.type == DType::q4_0 ? panels.pack_q4_0
+                                            : nullptr;
+  if (pack != nullptr)
+    pack_qblocks(pack, panels.form, w, begin, end, at);
+  else if (panels.pack_groups != nullptr && has_one_scale(w.type))
     pack_groups(c, panels, w, begin, end, at);
   else
     pack_numbers(c, panels, w, begin, end, c.panel.stage(thread), at);

@@ -160,6 +160,10 @@ struct PanelKernels {
   void (*multiply)(const PanelTask& task) noexcept;
   // ... or bytes with one scale already, exactly as they are; a whole block, of `narrow` only. See has_one_scale().
   void (*pack_groups)(std::byte* block, const Group* groups, std::ptrdiff_t stride, int n_outs) noexcept;
+  // ... or straight from qblocks, one of each of n_outs rows that lie row_bytes apart, with the same result; of
+  // `narrow` only, null where it is no faster.
+  using PackQBlocks = void (*)(std::byte* block, const std::byte* w, std::size_t row_bytes, int n_outs) noexcept;
+  PackQBlocks pack_q8_0, pack_q4_0;
   // pack_row of softmax(scores), n >= 1, those finite or -infinity, a weight within 2e-5 of itself and a step of its
   // integer; mass null, or the first n_mass <= n weights are added to it. row may begin at scores or before them, of
   // which nothing is left. Null where one kernel after the other is as fast.

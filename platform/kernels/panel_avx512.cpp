@@ -127,6 +127,71 @@ void pack_groups(std::byte* block, const Group* groups, std::ptrdiff_t stride, i
   }
 }
 
+// The scales of sixteen qblocks, at the front of each.
+void put_half_scales(std::byte* to, const std::byte* const (&qblocks)[16]) noexcept {
+  alignas(32) f16 halves[16];
+  for (int i = 0; i < 16; ++i) std::memcpy(&halves[i], qblocks[i], sizeof(f16));
+  auto* scales = reinterpret_cast<float*>(to);
+  for (int i = 0; i < 16; i += 8)
+    _mm256_storeu_ps(scales + i,
+                     _mm256_cvtph_ps(_mm_load_si128(reinterpret_cast<const __m128i*>(halves + i))));
+}
+
+// each(sixteen qblocks, the first output) for both halves of a strip; where there is no row there are zeros.
+template <class QBlock, class Each>
+[[gnu::always_inline]] inline void over_qblocks(const std::byte* w, std::size_t row_bytes, int n_outs,
+                                                Each each) noexcept {
+  static constexpr QBlock kNone{};
+  for (int half = 0; half < Raised::kOuts; half += 16) {
+    const std::byte* qblocks[16];
+    for (int i = 0; i < 16; ++i)
+      qblocks[i] = half + i < n_outs ? w + static_cast<std::size_t>(half + i) * row_bytes
+                                     : reinterpret_cast<const std::byte*>(&kNone);
+    each(qblocks, half);
+  }
+}
+
+void pack_q8_0(std::byte* block, const std::byte* w, std::size_t row_bytes, int n_outs) noexcept {
+  over_qblocks<QBlockQ8_0>(w, row_bytes, n_outs, [&](const std::byte* const(&qblocks)[16], int half) {
+    const std::int8_t* q[16];
+    for (int i = 0; i < 16; ++i) q[i] = reinterpret_cast<const std::int8_t*>(qblocks[i] + sizeof(f16));
+    turn_groups(block + half * Raised::kStep, q);
+    put_half_scales(block + Raised::kDepth * Raised::kOuts + half * 4, qblocks);
+  });
+}
+
+// Four bytes of each row are a step of low and one of high nibbles.
+void pack_q4_0(std::byte* block, const std::byte* w, std::size_t row_bytes, int n_outs) noexcept {
+  over_qblocks<QBlockQ4_0>(w, row_bytes, n_outs, [&](const std::byte* const(&qblocks)[16], int half) {
+    const auto bytes = [&](int row) {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(qblocks[row] + sizeof(f16)));
+    };
+    __m512i rows[4];  // each fourth row
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(bytes(i)), bytes(i + 4), 1);
+      const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(bytes(i + 8)), bytes(i + 12), 1);
+      rows[i] = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    }
+    const __m512i pairs[4] = {
+        _mm512_unpacklo_epi32(rows[0], rows[1]), _mm512_unpacklo_epi32(rows[2], rows[3]),
+        _mm512_unpackhi_epi32(rows[0], rows[1]), _mm512_unpackhi_epi32(rows[2], rows[3])};
+    const auto put_step = [&](int step, __m512i nibbles) {  // centred and raised: less 8, plus 128
+      _mm512_storeu_si512(
+          block + (step * Raised::kOuts + half) * Raised::kStep,
+          _mm512_add_epi8(_mm512_and_si512(nibbles, _mm512_set1_epi8(15)), _mm512_set1_epi8(120)));
+    };
+#pragma GCC unroll 4
+    for (int step = 0; step < 4; ++step) {
+      const __m512i a = pairs[step / 2 * 2], b = pairs[step / 2 * 2 + 1];
+      const __m512i four = step % 2 == 0 ? _mm512_unpacklo_epi64(a, b) : _mm512_unpackhi_epi64(a, b);
+      put_step(step, four);
+      put_step(step + 4, _mm512_srli_epi16(four, 4));
+    }
+    put_half_scales(block + Raised::kDepth * Raised::kOuts + half * 4, qblocks);
+  });
+}
+
 __m512i four_bytes(const std::byte* at) noexcept {
   std::int32_t bytes;
   std::memcpy(&bytes, at, sizeof(bytes));
@@ -279,5 +344,6 @@ void shrike::install_panel_avx512(Kernels& k) noexcept {
   k.wide.pack_row = pack_row_wide;  // the panels are its parent's
   k.wide.multiply = multiply<true>;
   k.wide.fast = true;
-  k.narrow = {kBytes, true, pack_row_bytes, pack_outs, pack_columns, multiply<false>, pack_groups};
+  k.narrow = {kBytes,          true,        pack_row_bytes, pack_outs, pack_columns,
+              multiply<false>, pack_groups, pack_q8_0,      pack_q4_0, nullptr};
 }

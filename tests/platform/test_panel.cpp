@@ -82,6 +82,49 @@ TEST_P(PanelTest, a_row_may_be_packed_in_its_place) {
     }
 }
 
+TEST_P(PanelTest, qblocks_become_the_panels_that_their_groups_become) {
+  constexpr int kBlocks = 3;
+  const auto expect_equal = [&](PanelKernels::PackQBlocks pack, DType type) {
+    if (pack == nullptr) return;
+    const std::size_t row_bytes = kBlocks * static_cast<std::size_t>(type == DType::q8_0 ? 34 : 18);
+    for (const int n_outs : {1, 15, 16, 17, 31, 32}) {
+      // Any bytes, with scales that are numbers; a sanitizer sees the first byte too many.
+      std::vector<std::uint8_t> rows = Numbers(5).bytes(row_bytes * static_cast<std::size_t>(n_outs));
+      for (std::size_t at = 1; at < rows.size(); at += row_bytes / kBlocks) rows[at] &= 0x3b;
+      const auto* w = reinterpret_cast<const std::byte*>(rows.data());
+      std::vector<Group> groups(static_cast<std::size_t>(n_outs * kBlocks));
+      for (int out = 0; out < n_outs; ++out)
+        scalar.unpack(type, w + static_cast<std::size_t>(out) * row_bytes, 0, kBlocks,
+                      &groups[static_cast<std::size_t>(out * kBlocks)]);
+      const PanelForm& form = k.narrow.form;
+      std::vector<std::byte> row(form.row_bytes(kQ8Group));
+      const std::vector<float> x = Numbers(6).floats(kQ8Group);
+      k.narrow.pack_row(row.data(), x.data(), kQ8Group);
+      for (int block = 0; block < kBlocks; ++block) {
+        std::vector<std::byte> got(form.block_bytes(kQ8Group)), want = got;
+        pack(got.data(), w + static_cast<std::size_t>(block) * (row_bytes / kBlocks), row_bytes, n_outs);
+        k.narrow.pack_groups(want.data(), &groups[static_cast<std::size_t>(block)], kBlocks, n_outs);
+        std::vector<float> y[2];
+        for (const bool direct : {false, true}) {
+          std::vector<float>& sums = y[direct ? 1 : 0];
+          sums.resize(static_cast<std::size_t>(n_outs));
+          PanelTask task;
+          task.panel = direct ? got.data() : want.data();
+          task.rows = row.data();
+          task.n_in = kQ8Group;
+          task.n_outs = task.y_stride = n_outs;
+          task.n_rows = 1;
+          task.y = sums.data();
+          k.narrow.multiply(task);
+        }
+        ASSERT_EQ(y[0], y[1]) << n_outs << " outputs, block " << block;
+      }
+    }
+  };
+  expect_equal(k.narrow.pack_q8_0, DType::q8_0);
+  expect_equal(k.narrow.pack_q4_0, DType::q4_0);
+}
+
 // Against the two kernels that it stands for, by what a product makes of either; and in its place.
 void expect_weights_of_softmax(const PanelKernels& panels, const Kernels& scalar, float levels) {
   constexpr int kOuts = 5;
