@@ -9,7 +9,7 @@ namespace {
 constexpr int kTasksPerThread = 4;
 constexpr int kTileRows = Compute::kTileRows, kTileOuts = Compute::kTileOuts;
 
-// up = act(gate) * up, or act(up): n numbers.
+// act(gate) * up in the gate's place, or act(up) in its own: n numbers, and where they lie.
 float* activate(const Kernels& k, const FeedForward& f, float* gate, float* up, int n) noexcept {
   if (f.gate.weight) {
     f.activation == Activation::gelu ? k.gelu_mul(gate, up, n) : k.silu_mul(gate, up, n);

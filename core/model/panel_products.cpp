@@ -87,19 +87,19 @@ void pack_numbers(const Compute& c, const PanelKernels& panels, const MatrixView
   }
 }
 
+// The first strip of the panel that this thread is likely to pack next.
+void fetch_strip(const MatrixView& w, int begin, int n_outs) noexcept {
+  const DTypeInfo info = dtype_info(w.type);
+  const std::size_t n_bytes = static_cast<std::size_t>(w.n_cols / info.weights * info.bytes);
+  for (int out = begin; out < std::min(begin + n_outs, w.n_rows); ++out) fetch_ahead(w.row(out), n_bytes);
+}
+
 }  // namespace
 
 const PanelKernels* panels_for(const Kernels& kernels, DType type) noexcept {
   if (type == DType::f32) return nullptr;
   if (is_quantised(type) && kernels.narrow.fast) return &kernels.narrow;
   return kernels.wide.fast ? &kernels.wide : nullptr;
-}
-
-// The first strip of the panel that this thread is likely to pack next.
-void fetch_strip(const MatrixView& w, int begin, int n_outs) noexcept {
-  const DTypeInfo info = dtype_info(w.type);
-  const std::size_t n_bytes = static_cast<std::size_t>(w.n_cols / info.weights * info.bytes);
-  for (int out = begin; out < std::min(begin + n_outs, w.n_rows); ++out) fetch_ahead(w.row(out), n_bytes);
 }
 
 std::byte* panel_of(const Compute& c, int thread) noexcept {

@@ -65,7 +65,7 @@ struct Net {
     return down.times(between);
   }
 
-  // y += feed-forward of x, in a room of so many rows of n_ff floats beside what is asked for.
+  // 1 + feed-forward of x, in a room of at least so many rows of n_ff floats for gate and up.
   std::vector<float> run(const Kernels& k, int n_threads, const std::vector<float>& x, int n_rows,
                          int room_rows) const {
     Threads threads(n_threads);
