@@ -114,8 +114,10 @@ void Threads::State::wait_for_all(std::uint32_t n) noexcept {
 }
 
 void Threads::State::serve(int thread) noexcept {
-  while (!stop.load(std::memory_order_acquire)) {
+  for (;;) {
+    // The number first: who has seen the last one sees `stop`, and whoever has not is woken by it.
     const std::uint32_t seen = run_number.load(std::memory_order_acquire);
+    if (stop.load(std::memory_order_acquire)) return;
     work(thread);
     if (spin(spin_ns, [&] { return run_number.load(std::memory_order_acquire) != seen; })) continue;
     n_asleep.fetch_add(1, std::memory_order_seq_cst);

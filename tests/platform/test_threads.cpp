@@ -108,6 +108,16 @@ TEST(ThreadsTest, many_tiny_calls_end) {
   }
 }
 
+// A crew ends wherever its workers are: being born, at work, awake, or just about to sleep.
+TEST(ThreadsTest, crews_end_at_any_time) {
+  std::atomic<int> n{0};
+  for (int crew = 0; crew < 5000; ++crew) {
+    Threads threads(2 + crew % 7);
+    for (int call = 0; call < crew % 3; ++call) threads.parallel_for(4, [&](int, int) { ++n; });
+  }
+  EXPECT_EQ(n.load(), 4 * 4999);
+}
+
 // Calls so far apart that the workers are asleep, or just about to be.
 TEST(ThreadsTest, calls_with_pauses_end) {
   Threads threads(2);
