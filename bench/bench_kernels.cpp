@@ -153,19 +153,30 @@ void panel_pack_row(benchmark::State& state, const PanelKernels& panels, int n_i
 }
 
 // Scores to weights as a panel takes them: at once, or by the two kernels that do it elsewhere.
+enum class Shown { nothing, mass, mass_and_evidence };
+
 void panel_pack_softmax(benchmark::State& state, const Kernels& k, const PanelKernels& panels, bool at_once,
-                        bool adds, int n) {
+                        Shown what, int n) {
   const auto scores = numbers(static_cast<std::size_t>(n));
   std::vector<float> p = scores, mass(scores.size());
+  std::vector<std::uint8_t> modality(scores.size());
+  for (std::size_t i = 0; i < modality.size(); ++i) modality[i] = i % 72 >= 8;  // a frame after a few words
+  RowEvidence evidence;
+  WeightsShown shown;
+  if (what != Shown::nothing) shown.mass = mass.data(), shown.n_mass = n;
+  if (what == Shown::mass_and_evidence) shown.evidence = &evidence, shown.modality = modality.data();
   std::vector<std::byte> row(panels.form.row_bytes(n));
   Rate rate(state);
   for (auto _ : state) {
     std::copy(scores.begin(), scores.end(), p.begin());
     if (at_once) {
-      panels.pack_softmax(row.data(), p.data(), n, adds ? mass.data() : nullptr, n);
+      panels.pack_softmax(row.data(), p.data(), n, shown);
     } else {
-      k.softmax(p.data(), n);
-      if (adds) k.column_mass(mass.data(), p.data(), n, 1, n);
+      if (shown.evidence == nullptr)
+        k.softmax(p.data(), n);
+      else
+        k.softmax_evidence(p.data(), modality.data(), n, &evidence);
+      if (shown.mass != nullptr) k.column_mass(mass.data(), p.data(), n, 1, n);
       panels.pack_row(row.data(), p.data(), n);
     }
     benchmark::DoNotOptimize(row.data());
@@ -343,13 +354,14 @@ void register_panels(const Kernels& k, const PanelKernels& panels, const std::st
   if (panels.pack_q4_0 != nullptr)
     add("pack_q4_0", "block",
         [&](benchmark::State& s) { panel_pack_qblocks(s, panels.form, panels.pack_q4_0, 18); });
-  for (const bool adds : {false, true}) {
-    const char* shape = adds ? "2048+mass" : "2048";
+  const std::pair<const char*, Shown> shapes[] = {
+      {"2048", Shown::nothing}, {"2048+mass", Shown::mass}, {"2048+mass+evidence", Shown::mass_and_evidence}};
+  for (const auto& [shape, what] : shapes) {
     add("softmax_then_pack_row", shape,
-        [&, adds](benchmark::State& s) { panel_pack_softmax(s, k, panels, false, adds, 2048); });
+        [&, w = what](benchmark::State& s) { panel_pack_softmax(s, k, panels, false, w, 2048); });
     if (panels.pack_softmax != nullptr)
       add("pack_softmax", shape,
-          [&, adds](benchmark::State& s) { panel_pack_softmax(s, k, panels, true, adds, 2048); });
+          [&, w = what](benchmark::State& s) { panel_pack_softmax(s, k, panels, true, w, 2048); });
   }
 }
 

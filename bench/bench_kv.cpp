@@ -405,6 +405,7 @@ void register_all(const std::vector<Kernels>& tables) {
   const std::pair<const char*, Needs> shown[] = {{"none", 0},
                                                  {"mass", need(Mark::mass)},
                                                  {"entropy", kNeedEntropy},
+                                                 {"mass+entropy", need(Mark::mass) | kNeedEntropy},
                                                  {"window", kNeedWindow},
                                                  {"last", need(Mark::last)},
                                                  {"queries", kNeedQueries},

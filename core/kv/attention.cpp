@@ -54,7 +54,7 @@ void Attention::lay_out(Arena& arena, const Kernels& kernels, const Memory::Shap
   if ((needs & need(Mark::mass)) != 0) panel_mass_ = arena.take<float>("attention", n_panels * columns);
   if ((needs & kNeedEntropy) != 0) {
     panel_rows_sums_ = arena.take<RowSums>("attention", n_panels * 2);
-    modality_ = arena.take<std::uint8_t>("attention", static_cast<std::size_t>(shape.n_kv_heads) * columns);
+    modality_ = arena.take<std::uint8_t>("attention", static_cast<std::size_t>(shape.n_kv_heads * stride_));
   }
   if ((needs & kNeedWindow) == 0) return;
   window_panels_ = std::min(panels_max_, div_ceil(shape.window, panel_rows_) + 1);
@@ -92,9 +92,9 @@ void Attention::attend(const Kernels& kernels, Threads& threads, const Memory& m
         panel.n_columns = align_up(panel.n_columns, depth_);  // what is not seen weighs nothing
         panel_scores(kernels, memory, panel, q, thread);
         const bool at_once = panels_in(kernels).pack_softmax != nullptr && constant_of(memory) == 0 &&
-                             shown.rows == nullptr && shown.windows[0] == nullptr && shown.last == nullptr;
+                             shown.windows[0] == nullptr && shown.last == nullptr;
         if (at_once) {
-          pack_softmax(kernels, panel, shown.mass, thread);
+          pack_softmax(kernels, panel, thread, query_class, shown);
         } else {
           weigh(kernels, memory, panel, thread, query_class, shown);
           pack_weights(kernels, panel, thread);
@@ -130,7 +130,7 @@ void Attention::see(const Memory& memory, Panel& panel, const RowRange* pictures
 
 void Attention::note_modality(const Memory& memory, int layer) noexcept {
   for (int kv_head = 0; kv_head < memory.shape().n_kv_heads; ++kv_head) {
-    std::uint8_t* modality = modality_ + static_cast<std::ptrdiff_t>(kv_head) * columns_;
+    std::uint8_t* modality = modality_of(kv_head);
     for (const BlockRef& ref : memory.table(layer, kv_head))
       for (int slot = ref.first; slot < ref.end; ++slot)
         *modality++ = static_cast<std::uint8_t>(memory.pool().facts(ref.block, slot).token.modality);
@@ -190,7 +190,6 @@ void Attention::reduce(const Kernels& kernels, const Memory& memory, int layer, 
       to.entropy += from.entropy;
       for (int key_class = 0; key_class < 2; ++key_class) {
         to.class_entropy[key_class] += from.class_entropy[key_class];
-        to.class_mass[key_class] += from.class_mass[key_class];
         to.n_class_rows[key_class] += from.n_class_rows[key_class];
       }
     }
@@ -280,26 +279,20 @@ void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_row
 void Attention::weigh(const Kernels& kernels, const Memory& memory, const Panel& panel, int thread,
                       const Modality* query_class, const PanelShown& shown) noexcept {
   for (int row = 0; row < panel.n_rows; ++row) {
-    const int begin = panel.begin[row], visible = panel.end[row] - begin;
+    const int begin = panel.begin[row], visible = panel.end[row] - begin, chunk_row = panel.first_row + row;
+    const bool counted =
+        shown.rows != nullptr && is_counted(query_class[chunk_row], chunk_row, panel.n_chunk);
     for (int g = 0; g < group_; ++g) {
       float* all = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * stride_;
       float* p = all + begin;
       const float constant = constant_of(memory);
       const float top = constant > 0 ? *std::max_element(p, p + visible) : 0.0f;
-      if (shown.rows == nullptr) {
-        kernels.softmax(p, visible);
-      } else {
+      if (counted) {
         RowEvidence seen;
-        kernels.softmax_evidence(p, modality_ + static_cast<std::ptrdiff_t>(panel.kv_head) * columns_ + begin,
-                                 visible, &seen);
-        RowSums& sums = shown.rows[static_cast<int>(query_class[panel.first_row + row])];
-        ++sums.n_rows;
-        sums.entropy += seen.entropy;
-        for (int c = 0; c < 2; ++c) {
-          sums.class_entropy[c] += seen.class_entropy[c];
-          sums.class_mass[c] += seen.mass[c];
-          sums.n_class_rows[c] += seen.mass[c] > 0 ? 1 : 0;
-        }
+        kernels.softmax_evidence(p, modality_of(panel.kv_head) + begin, visible, &seen);
+        add_up(shown.rows[static_cast<int>(query_class[chunk_row])], seen);
+      } else {
+        kernels.softmax(p, visible);
       }
       if (constant > 0) scale_for(constant, top, p, visible);
       std::fill(all, p, 0.0f);
@@ -310,6 +303,15 @@ void Attention::weigh(const Kernels& kernels, const Memory& memory, const Panel&
   if (shown.mass != nullptr)
     kernels.column_mass(shown.mass, scores_of(thread), stride_, panel.n_rows * group_,
                         std::min(panel.n_columns, panel.n_slots));
+}
+
+void Attention::add_up(RowSums& sums, const RowEvidence& seen) noexcept {
+  ++sums.n_rows;
+  sums.entropy += seen.entropy;
+  for (int c = 0; c < 2; ++c) {
+    sums.class_entropy[c] += seen.class_entropy[c];
+    sums.n_class_rows[c] += seen.mass[c] > 0 ? 1 : 0;
+  }
 }
 
 // What one row adds to the window and to the last row.

@@ -92,7 +92,8 @@ class Attention {
                    float* keys, float* values) const noexcept;
   void panel_scores(const Kernels& kernels, const Memory& memory, const Panel& panel, const float* q,
                     int thread) noexcept;
-  void pack_softmax(const Kernels& kernels, const Panel& panel, float* mass, int thread) noexcept;
+  void pack_softmax(const Kernels& kernels, const Panel& panel, int thread, const Modality* query_class,
+                    const PanelShown& shown) noexcept;
   void pack_weights(const Kernels& kernels, const Panel& panel, int thread) noexcept;
   std::byte* weights_row(const Kernels& kernels, const Panel& panel, int row, int thread) noexcept;
   void panel_mix(const Kernels& kernels, const Panel& panel, int n_heads, float* out, int thread) noexcept;
@@ -118,6 +119,7 @@ class Attention {
                        int stride) noexcept;
   void weigh(const Kernels& kernels, const Memory& memory, const Panel& panel, int thread,
              const Modality* query_class, const PanelShown& shown) noexcept;
+  static void add_up(RowSums& sums, const RowEvidence& seen) noexcept;
   void look_at(const Kernels& kernels, const Panel& panel, int row, int thread, const Modality* query_class,
                const PanelShown& shown) noexcept;
   void mix(const Kernels& kernels, const Memory& memory, const Panel& panel, int n_heads, float* out,
@@ -148,6 +150,9 @@ class Attention {
   float* block_of(int thread) noexcept {
     return block_ + static_cast<std::ptrdiff_t>(thread) * kBlockSlots * head_dim_;
   }
+  std::uint8_t* modality_of(int kv_head) noexcept {
+    return modality_ + static_cast<std::ptrdiff_t>(kv_head) * stride_;
+  }
   int window_panel(int n_panels) const noexcept {
     return n_panels > window_panels_ ? n_panels - window_panels_ : 0;
   }
@@ -167,7 +172,7 @@ class Attention {
   RowSums* panel_rows_sums_ = nullptr;  // [heads_at_once][panels_max][2]
   int window_panels_ = 0;               // the most panels that a window lies in, the last ones of a chunk
   float* panel_windows_ = nullptr;      // [heads_at_once][window_panels][kWindows][columns]
-  std::uint8_t* modality_ = nullptr;    // [n_kv_heads][columns], of one layer's slots
+  std::uint8_t* modality_ = nullptr;    // [n_kv_heads][stride], of one layer's slots
 
   // Panels:
   std::byte* key_panels_ = nullptr;    // [heads_at_once][key_bytes]

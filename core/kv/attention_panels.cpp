@@ -150,15 +150,28 @@ void Attention::panel_scores(const Kernels& kernels, const Memory& memory, const
 }
 
 // Rows of scores become weights and integers, at the front of where they lie: a row of them is shorter than before.
-void Attention::pack_softmax(const Kernels& kernels, const Panel& panel, float* mass, int thread) noexcept {
-  const int n_columns = panel.n_columns - panel.first_column;
-  for (int row = 0; row < panel.n_rows * group_; ++row) {
-    float* scores = scores_of(thread) + static_cast<std::ptrdiff_t>(row) * stride_;
-    std::fill(scores + panel.first_column, scores + panel.begin[row / group_], -INFINITY);
-    std::fill(scores + panel.end[row / group_], scores + panel.n_columns, -INFINITY);
-    panels_in(kernels).pack_softmax(weights_row(kernels, panel, row, thread), scores + panel.first_column,
-                                    n_columns, mass != nullptr ? mass + panel.first_column : nullptr,
-                                    std::min(panel.n_columns, panel.n_slots) - panel.first_column);
+void Attention::pack_softmax(const Kernels& kernels, const Panel& panel, int thread,
+                             const Modality* query_class, const PanelShown& shown) noexcept {
+  const int first = panel.first_column, n_columns = panel.n_columns - first;
+  WeightsShown weights;
+  weights.n_mass = std::min(panel.n_columns, panel.n_slots) - first;
+  if (shown.mass != nullptr) weights.mass = shown.mass + first;
+  if (shown.rows != nullptr) weights.modality = modality_of(panel.kv_head) + first;
+  for (int row = 0; row < panel.n_rows; ++row) {
+    const int chunk_row = panel.first_row + row;
+    const bool counted =
+        shown.rows != nullptr && is_counted(query_class[chunk_row], chunk_row, panel.n_chunk);
+    RowEvidence seen;
+    weights.evidence = counted ? &seen : nullptr;
+    for (int g = 0; g < group_; ++g) {
+      const int at = row * group_ + g;
+      float* all = scores_of(thread) + static_cast<std::ptrdiff_t>(at) * stride_;
+      std::fill(all + first, all + panel.begin[row], -INFINITY);
+      std::fill(all + panel.end[row], all + panel.n_columns, -INFINITY);
+      panels_in(kernels).pack_softmax(weights_row(kernels, panel, at, thread), all + first, n_columns,
+                                      weights);
+      if (counted) add_up(shown.rows[static_cast<int>(query_class[chunk_row])], seen);
+    }
   }
 }
 

@@ -1,18 +1,26 @@
 #pragma once
 
+#include "core/kv/block.hpp"
 #include "core/kv/needs.hpp"
 
 namespace shrike::kv {
 
 // What the rows of a chunk show over one layer, per kv head, summed over the group's query heads. Text rows
-// and image rows apart, because a cross-modal entropy is that of one over the other.
+// and image rows apart, because a cross-modal entropy is that of one over the other. Of image rows, which
+// resemble their neighbours, only some are counted where there are many; see is_counted().
 struct RowSums {
-  int n_rows = 0;                   // rows x query heads of the group
+  int n_rows = 0;                   // rows that are counted x query heads of the group
   float entropy = 0;                // sums over them; divide by n_rows
   float class_entropy[2] = {0, 0};  // over text keys, over image keys; divide by n_class_rows
-  float class_mass[2] = {0, 0};
-  int n_class_rows[2] = {0, 0};  // rows that saw any key of the class
+  int n_class_rows[2] = {0, 0};     // rows that saw any key of the class
 };
+
+// All text rows, and image rows so far apart that about sixteen of the chunk are left: with as many times the heads
+// that is enough to tell a layer's entropy, and a fraction of the time. An odd distance, so that it does not meet
+// the same columns of a picture's grid again and again.
+constexpr bool is_counted(Modality query_class, int chunk_row, int n_rows) noexcept {
+  return query_class == Modality::text || chunk_row % (n_rows / 16 | 1) == 0;
+}
 
 // What the attention of one chunk over one layer shows. A null pointer: not asked for.
 //

@@ -136,7 +136,7 @@ void VisionEncoder::attend_panels(const Kernels& kernels, Heads heads, int head,
     float* weights = scores + static_cast<std::ptrdiff_t>(row) * n;
     std::byte* to = packed + static_cast<std::size_t>(row) * panels.form.row_bytes(n);
     if (panels.pack_softmax != nullptr) {
-      panels.pack_softmax(to, weights, n, nullptr, 0);
+      panels.pack_softmax(to, weights, n, {});
       continue;
     }
     kernels.softmax(weights, n);

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "platform/kernels/install.hpp"
+#include "platform/kernels/row_evidence.hpp"
 
 namespace shrike {
 namespace {
@@ -42,36 +43,17 @@ float softmax(float* row, int n) noexcept {
   return largest + std::log(z);
 }
 
-// One online state (m, Z, U, Q) per class, joined at the end: Z = sum e^(s-m), U = sum e^(s-m) (s-m), Q = sum
-// e^2(s-m).
 void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept {
-  float m[2] = {-INFINITY, -INFINITY};
-  for (int i = 0; i < n; ++i) m[modality[i]] = std::max(m[modality[i]], row[i]);
-  double z[2] = {}, u[2] = {}, q[2] = {};
+  const float largest = *std::max_element(row, row + n);
+  double z[2] = {}, u[2] = {};
   for (int i = 0; i < n; ++i) {
-    const int c = modality[i];
-    const float d = row[i] - m[c];
+    const float d = row[i] - largest;
     const float e = row[i] = std::exp(d);
-    z[c] += e;
-    u[c] += e * d;
-    q[c] += e * e;
+    z[modality[i]] += e;
+    u[modality[i]] += e > 0 ? e * d : 0;
   }
-  const float top = std::max(m[0], m[1]);
-  double f[2], all_z = 0, all_u = 0, all_q = 0;
-  *evidence = {};
-  for (int c = 0; c < 2; ++c) {
-    f[c] = z[c] > 0 ? std::exp(m[c] - top) : 0.0;
-    if (z[c] == 0) continue;
-    all_z += f[c] * z[c];
-    all_u += f[c] * (u[c] + (m[c] - top) * z[c]);
-    all_q += f[c] * f[c] * q[c];
-    evidence->class_entropy[c] = static_cast<float>(std::log(z[c]) - u[c] / z[c]);
-  }
-  for (int c = 0; c < 2; ++c) evidence->mass[c] = static_cast<float>(f[c] * z[c] / all_z);
-  evidence->lse = static_cast<float>(top + std::log(all_z));
-  evidence->entropy = static_cast<float>(std::log(all_z) - all_u / all_z);
-  evidence->sum_sq = static_cast<float>(all_q / (all_z * all_z));
-  for (int i = 0; i < n; ++i) row[i] *= static_cast<float>(f[modality[i]] / all_z);
+  *evidence = evidence_of(z, u);
+  for (int i = 0; i < n; ++i) row[i] /= static_cast<float>(z[0] + z[1]);
 }
 
 void column_mass(float* mass, const float* p, int p_stride, int n_rows, int n) noexcept {

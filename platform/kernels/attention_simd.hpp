@@ -6,6 +6,7 @@
 #include "platform/kernels/dot_simd.hpp"
 #include "platform/kernels/exp_simd.hpp"
 #include "platform/kernels/install.hpp"
+#include "platform/kernels/row_evidence.hpp"
 
 namespace shrike {
 namespace {
@@ -177,12 +178,17 @@ template <class Vec, int ways, class Each, class Join>
   return all[0];
 }
 
+template <class Vec>
+inline float largest_score(const float* row, int n) noexcept {
+  const auto larger = [](Vec a, Vec b) { return xsimd::max(a, b); };
+  return largest_lane(fold_row<Vec, 4>(
+      row, n, -INFINITY, -INFINITY, [&](Vec m, Vec s, int) { return larger(m, s); }, larger));
+}
+
 template <class Set>
 float softmax(float* row, int n) noexcept {
   using Vec = typename Set::Vec;
-  const auto larger = [](Vec a, Vec b) { return xsimd::max(a, b); };
-  const float most = largest_lane(fold_row<Vec, 4>(
-      row, n, -INFINITY, -INFINITY, [&](Vec m, Vec s, int) { return larger(m, s); }, larger));
+  const float most = largest_score<Vec>(row, n);
   const Vec largest(most);
   const auto add = [&](Vec sum, Vec s, int i) {
     const Vec e = exp<Set>(s - largest);  // 0 where padded
@@ -206,84 +212,28 @@ inline auto image_lanes(const std::uint8_t* modality, int i, int n) noexcept {
   return Set::not_zero(padded);
 }
 
-// Z, U and Q of both classes, in lanes, then summed up.
-template <class Vec>
-struct RowState {
-  Vec z[2] = {Vec(0.0f), Vec(0.0f)}, u[2] = {Vec(0.0f), Vec(0.0f)}, q[2] = {Vec(0.0f), Vec(0.0f)};
-};
-
-// Exponentials of the row and what they add up to. Classes whose largest scores are `apart` each have their own
-// `top` to be measured from; else one does for both, and nothing has to be chosen lane by lane. Far below 0
-// exponentials are 0 long before kFar, and 0 times a number is 0, where 0 times the pad is not.
-template <class Set, bool apart, class Vec = typename Set::Vec>
-inline RowState<Vec> row_state(float* row, const std::uint8_t* modality, int n, const float top[2]) noexcept {
-  constexpr float kFar = -256.0f;
-  const Vec top0(top[0]), top1(top[1]);
-  RowState<Vec> state;
-  over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
-    const auto image = image_lanes<Set>(modality, i, n);
-    const Vec d = xsimd::max(s - (apart ? xsimd::select(image, top1, top0) : top0), Vec(kFar));
-    const Vec e = exp<Set>(d);
-    const Vec e0 = Set::drop(image, e), e1 = Set::keep(image, e);
-    state.z[0] = state.z[0] + e0;
-    state.z[1] = state.z[1] + e1;
-    state.u[0] = Set::fma(e0, d, state.u[0]);
-    state.u[1] = Set::fma(e1, d, state.u[1]);
-    if constexpr (apart) {
-      state.q[0] = Set::fma(e0, e0, state.q[0]);
-      state.q[1] = Set::fma(e1, e1, state.q[1]);
-    } else {
-      state.q[0] = Set::fma(e, e, state.q[0]);
-    }
-    store_part(row, i, n, e);
-  });
-  return state;
-}
-
-// One online state (m, Z, U, Q) per class in the lanes of its own registers, joined at the end; one
-// exponential a slot.
+// Exponentials of the row, and what they and their products add up to in either class. Far below 0 exponentials are 0
+// long before kFar, and 0 times a number is 0, where 0 times the pad is not.
 template <class Set>
 void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEvidence* evidence) noexcept {
   using Vec = typename Set::Vec;
-  constexpr float none_at_all = -INFINITY;
-  constexpr float kNear = 16.0f;  // e^-16 of what is measured from elsewhere still has all its digits
-  const Vec none(none_at_all);
-  Vec m0 = none, m1 = none;
+  constexpr float kFar = -256.0f;
+  const Vec largest(largest_score<Vec>(row, n)), none(0.0f);
+  Vec z[2] = {none, none}, u[2] = {none, none};
   over_row<Vec>(row, n, -INFINITY, [&](Vec s, int i) {
     const auto image = image_lanes<Set>(modality, i, n);
-    m0 = xsimd::max(m0, xsimd::select(image, none, s));
-    m1 = xsimd::max(m1, xsimd::select(image, s, none));
+    const Vec d = xsimd::max(s - largest, Vec(kFar));
+    const Vec e = exp<Set>(d);
+    const Vec of_text = Set::drop(image, e), of_image = Set::keep(image, e);
+    z[0] = z[0] + of_text;
+    z[1] = z[1] + of_image;
+    u[0] = Set::fma(of_text, d, u[0]);
+    u[1] = Set::fma(of_image, d, u[1]);
+    store_part(row, i, n, e);
   });
-  float m[2] = {largest_lane(m0), largest_lane(m1)};
-  const float top = m[0] > m[1] ? m[0] : m[1];
-  // A class without slots has no largest score; any number will do.
-  for (float& largest : m) largest = largest > none_at_all ? largest : top;
-  const bool apart = m[0] - m[1] > kNear || m[1] - m[0] > kNear;
-  if (!apart) m[0] = m[1] = top;
-  const RowState<Vec> state =
-      apart ? row_state<Set, true>(row, modality, n, m) : row_state<Set, false>(row, modality, n, m);
-
-  float f[2] = {0.0f, 0.0f}, z[2], all_z = 0.0f, all_u = 0.0f, all_q = 0.0f;
-  *evidence = {};
-  for (int c = 0; c < 2; ++c) {
-    z[c] = lane_sum(state.z[c]);
-    if (z[c] == 0.0f) continue;
-    const float u = lane_sum(state.u[c]);
-    f[c] = std::exp(m[c] - top);
-    all_z += f[c] * z[c];
-    all_u += f[c] * (u + (m[c] - top) * z[c]);
-    evidence->class_entropy[c] = std::log(z[c]) - u / z[c];
-  }
-  for (int c = 0; c < 2; ++c) all_q += apart ? f[c] * f[c] * lane_sum(state.q[c]) : lane_sum(state.q[c]);
-  for (int c = 0; c < 2; ++c) evidence->mass[c] = f[c] * z[c] / all_z;
-  evidence->lse = top + std::log(all_z);
-  evidence->entropy = std::log(all_z) - all_u / all_z;
-  evidence->sum_sq = all_q / (all_z * all_z);
-  if (!apart) return scale_row<Vec>(row, n, 1.0f / all_z);
-  const Vec factor0(f[0] / all_z), factor1(f[1] / all_z);
-  over_row<Vec>(row, n, 0.0f, [&](Vec e, int i) {
-    store_part(row, i, n, e * xsimd::select(image_lanes<Set>(modality, i, n), factor1, factor0));
-  });
+  const float all_z[2] = {lane_sum(z[0]), lane_sum(z[1])}, all_u[2] = {lane_sum(u[0]), lane_sum(u[1])};
+  *evidence = evidence_of(all_z, all_u);
+  scale_row<Vec>(row, n, 1.0f / (all_z[0] + all_z[1]));
 }
 
 // out[j] += each(p[r][j]) of up to four rows, in ascending order: a column is read and written once for all four,

@@ -57,16 +57,21 @@ struct Matmul {
 };
 
 // What one softmax row shows. Natural logarithms. Class 0 is text, class 1 is image (Modality in core).
-// With p the whole row's weights: entropy = -sum p ln p, sum_sq = sum p^2, lse = ln sum e^s; mass[c] = sum of
-// p over class c; class_entropy[c] is that of the softmax restricted to class c. An empty class has mass and
-// entropy 0. Source: kv-cache literature's online-softmax identities, E = ln Z - U / Z with U = sum e^(s-m)
-// (s-m).
+// With p the whole row's weights: entropy = -sum p ln p; mass[c] = sum of p over class c; class_entropy[c] is that
+// of the softmax restricted to class c. A class that is empty, or draws less than 2^-56 of the row, has mass and
+// entropy 0. Source: kv-cache literature's online-softmax identities, E = ln Z - U / Z with U = sum e^(s-m) (s-m).
 struct RowEvidence {
-  float lse = 0;
   float entropy = 0;
-  float sum_sq = 0;
   float mass[2] = {0, 0};
   float class_entropy[2] = {0, 0};
+};
+
+// What is asked of a row's weights on their way into integers. A null pointer: nothing.
+struct WeightsShown {
+  float* mass = nullptr;  // the first n_mass <= n weights are added to it
+  int n_mass = 0;
+  RowEvidence* evidence = nullptr;         // of the scores that are finite, within 2e-5 (1 + itself)
+  const std::uint8_t* modality = nullptr;  // [n], with evidence
 };
 
 // One axis of a separable resampling, weights in 22-bit fixed point; an output's weights sum to 2^22, up to
@@ -162,12 +167,13 @@ struct PanelKernels {
   void (*pack_groups)(std::byte* block, const Group* groups, std::ptrdiff_t stride, int n_outs) noexcept;
   // ... or straight from qblocks, one of each of n_outs rows that lie row_bytes apart, with the same result; of
   // `narrow` only, null where it is no faster.
-  using PackQBlocks = void (*)(std::byte* block, const std::byte* w, std::size_t row_bytes, int n_outs) noexcept;
+  using PackQBlocks = void (*)(std::byte* block, const std::byte* w, std::size_t row_bytes,
+                               int n_outs) noexcept;
   PackQBlocks pack_q8_0, pack_q4_0;
   // pack_row of softmax(scores), n >= 1, those finite or -infinity, a weight within 2e-5 of itself and a step of its
-  // integer; mass null, or the first n_mass <= n weights are added to it. row may begin at scores or before them, of
-  // which nothing is left. Null where one kernel after the other is as fast.
-  void (*pack_softmax)(std::byte* row, float* scores, int n, float* mass, int n_mass) noexcept;
+  // integer. row may begin at scores or before them, of which nothing is left. Null where one kernel after the
+  // other is as fast.
+  void (*pack_softmax)(std::byte* row, float* scores, int n, const WeightsShown& shown) noexcept;
 };
 
 struct Kernels {

@@ -2,6 +2,7 @@
 
 #include "platform/kernels/install.hpp"
 #include "platform/kernels/panel_rows_avx512.hpp"
+#include "platform/kernels/row_evidence.hpp"
 
 namespace shrike {
 namespace {
@@ -10,10 +11,13 @@ constexpr int kNumbers = 128,
               kVecs = kNumbers / 16;  // that are worked on together: whole blocks of either form
 static_assert(kNumbers % Wide::kDepth == 0 && kNumbers % Raised::kDepth == 0);
 
-// 2^x of x <= 0 within 4e-6 of it, as exact as integers of 13 bits need it; through its values at five Chebyshev
-// nodes. What is below -127 is as good as nothing.
+// Binary logarithm of what is 0 as a float.
+constexpr float kNothing = -200.0f;
+constexpr float kLog2E = 0x1.715476p0f, kLn2 = 0x1.62e43p-1f;
+
+// 2^x, kNothing <= x <= 0, within 4e-6 of it, as exact as integers of 13 bits need it; through its values at five
+// Chebyshev nodes.
 inline __m512 two_to(__m512 x) noexcept {
-  x = _mm512_max_ps(x, _mm512_set1_ps(-127.0f));
   const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT);
   const __m512 f = _mm512_sub_ps(x, n);
   __m512 p = _mm512_set1_ps(0x1.3cbf60p-7f);
@@ -22,16 +26,22 @@ inline __m512 two_to(__m512 x) noexcept {
   return _mm512_scalef_ps(p, n);
 }
 
+// each(i, lanes) of 128 numbers by sixteen, of which the first n are there.
+template <class Each>
+[[gnu::always_inline]] inline void over_lanes(int n, Each each) noexcept {
+  if (n >= kNumbers) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kVecs; ++i) each(i, static_cast<__mmask16>(0xffff));
+    return;
+  }
+  for (int i = 0; i < kVecs; ++i, n -= 16)
+    each(i, static_cast<__mmask16>(n >= 16 ? 0xffff : n > 0 ? (1 << n) - 1 : 0));
+}
+
 // The first n <= 128 scores; those behind them weigh nothing.
 inline void load_scores(__m512 (&s)[kVecs], const float* scores, int n) noexcept {
-  float padded[kNumbers];
-  if (n < kNumbers) {
-    for (float& score : padded) score = -INFINITY;
-    std::memcpy(padded, scores, static_cast<std::size_t>(n) * sizeof(float));
-    scores = padded;
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < kVecs; ++i) s[i] = _mm512_loadu_ps(scores + 16 * i);
+  const __m512 none = _mm512_set1_ps(-INFINITY);
+  over_lanes(n, [&](int i, __mmask16 lanes) { s[i] = _mm512_mask_loadu_ps(none, lanes, scores + 16 * i); });
 }
 
 // Eight registers into one, in pairs.
@@ -49,76 +59,129 @@ inline void put_numbers(std::byte* row, const __m512 (&v)[kVecs], int n) noexcep
     put_bytes(row, v, n);
 }
 
-__m512 largest_score(const float* scores, int n) noexcept {
+float largest_score(const float* scores, int n) noexcept {
   const auto larger = [](__m512 a, __m512 b) { return _mm512_max_ps(a, b); };
   __m512 v[kVecs], most = _mm512_set1_ps(-INFINITY);
   for (int i = 0; i < n; i += kNumbers) {
     load_scores(v, scores + i, n - i);
     most = larger(most, joined(v, larger));
   }
-  return _mm512_set1_ps(largest_of(most));
+  return largest_of(most);
 }
 
-// each(exponentials of up to 128 scores, the first one's index); returns 1 / their sum.
-template <class Each>
-[[gnu::always_inline]] inline float over_exponentials(const float* scores, int n, Each each) noexcept {
-  // e^(s - most) = 2^(s log2 e - most log2 e)
-  const __m512 log2_e = _mm512_set1_ps(0x1.715476p0f);
-  const __m512 most_log2_e = _mm512_mul_ps(largest_score(scores, n), log2_e);
-  __m512 v[kVecs], sums = _mm512_setzero_ps();
-  for (int i = 0; i < n; i += kNumbers) {
-    load_scores(v, scores + i, n - i);
-#pragma GCC unroll 8
-    for (__m512& x : v) x = two_to(_mm512_fmsub_ps(x, log2_e, most_log2_e));
-    sums = _mm512_add_ps(sums, joined(v, [](__m512 a, __m512 b) { return _mm512_add_ps(a, b); }));
-    each(v, i);
+// Which of up to 128 columns are images.
+class Images {
+ public:
+  Images(const std::uint8_t* modality, int n) noexcept {
+    std::uint8_t padded[kNumbers] = {};
+    if (n < kNumbers)
+      modality = static_cast<std::uint8_t*>(std::memcpy(padded, modality, static_cast<std::size_t>(n)));
+    for (int half = 0; half < 2; ++half) {
+      const __m512i flags = _mm512_loadu_si512(modality + 64 * half);
+      lanes_[half] = _mm512_test_epi8_mask(flags, flags);
+    }
   }
-  return 1.0f / _mm512_reduce_add_ps(sums);
-}
+  __mmask16 lanes(int vec) const noexcept {
+    return static_cast<__mmask16>(lanes_[vec / 4] >> (vec % 4 * 16));
+  }
 
-// Exponentials become integers as soon as they are there; what they sum up to goes into the blocks' scales.
-template <bool wide>
-void pack_at_once(std::byte* row, const float* scores, int n) noexcept {
-  constexpr PanelForm form = wide ? kWide : kBytes;
-  std::byte* to = row;
-  const float by = over_exponentials(scores, n, [&](const __m512(&v)[kVecs], int i) {
-    put_numbers<wide>(to, v, n - i);
-    to += form.row_bytes(kNumbers);
-  });
-  for (; n > 0; n -= form.depth) {
-    row += form.numbers_bytes(n < form.depth ? n : form.depth);
-    put_scale(row, scale_at(row) * by);
-    row += form.row_facts_bytes;
+ private:
+  __mmask64 lanes_[2];
+};
+
+// What exponentials add up to,
+class Sum {
+ public:
+  void add(const __m512 (&e)[kVecs], const __m512 (&)[kVecs], int) noexcept {
+    sum_ = _mm512_add_ps(sum_, joined(e, [](__m512 a, __m512 b) { return _mm512_add_ps(a, b); }));
+  }
+  float total() const noexcept { return _mm512_reduce_add_ps(sum_); }
+
+ private:
+  __m512 sum_ = _mm512_setzero_ps();
+};
+
+// and text and images apart, with the products that entropies are made of.
+class SumOfClasses {
+ public:
+  SumOfClasses(const std::uint8_t* modality, int n) noexcept : modality_(modality), n_(n) {}
+
+  // e = 2^x, of column i and those behind it.
+  void add(const __m512 (&e)[kVecs], const __m512 (&x)[kVecs], int i) noexcept {
+    const Images images(modality_ + i, n_ - i);
+#pragma GCC unroll 8
+    for (int j = 0; j < kVecs; ++j) {
+      const __mmask16 image = images.lanes(j), text = static_cast<__mmask16>(~image);
+      z_[0] = _mm512_mask_add_ps(z_[0], text, z_[0], e[j]);
+      z_[1] = _mm512_mask_add_ps(z_[1], image, z_[1], e[j]);
+      u_[0] = _mm512_mask3_fmadd_ps(e[j], x[j], u_[0], text);
+      u_[1] = _mm512_mask3_fmadd_ps(e[j], x[j], u_[1], image);
+    }
+  }
+  float total() const noexcept { return _mm512_reduce_add_ps(_mm512_add_ps(z_[0], z_[1])); }
+
+  RowEvidence evidence() const noexcept {
+    const float z[2] = {_mm512_reduce_add_ps(z_[0]), _mm512_reduce_add_ps(z_[1])};
+    const float u[2] = {kLn2 * _mm512_reduce_add_ps(u_[0]), kLn2 * _mm512_reduce_add_ps(u_[1])};
+    return evidence_of(z, u);
+  }
+
+ private:
+  const std::uint8_t* modality_;
+  int n_;
+  __m512 z_[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()},
+         u_[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+};
+
+// Scores become exponentials.
+template <class Sums>
+inline void exponentials(float* scores, int n, Sums& sums) noexcept {
+  // e^(s - most) = 2^(s log2 e - most log2 e)
+  const __m512 log2_e = _mm512_set1_ps(kLog2E),
+               most_log2_e = _mm512_set1_ps(largest_score(scores, n) * kLog2E);
+  __m512 x[kVecs], e[kVecs];
+  for (int i = 0; i < n; i += kNumbers) {
+    load_scores(x, scores + i, n - i);
+#pragma GCC unroll 8
+    for (int j = 0; j < kVecs; ++j) {
+      x[j] = _mm512_max_ps(_mm512_fmsub_ps(x[j], log2_e, most_log2_e), _mm512_set1_ps(kNothing));
+      e[j] = two_to(x[j]);
+    }
+    sums.add(e, x, i);
+    over_lanes(n - i,
+               [&](int j, __mmask16 lanes) { _mm512_mask_storeu_ps(scores + i + 16 * j, lanes, e[j]); });
   }
 }
 
 // Exponentials lie in the scores' place until their sum is known, and become weights on their way into integers.
-template <bool wide>
-void pack_and_add(std::byte* row, float* scores, int n, float* mass, int n_mass) noexcept {
-  const auto lanes = [](int n_left) {
-    return static_cast<__mmask16>(n_left >= 16 ? 0xffff : n_left > 0 ? (1 << n_left) - 1 : 0);
-  };
-  const __m512 by = _mm512_set1_ps(over_exponentials(scores, n, [&](const __m512(&v)[kVecs], int i) {
-#pragma GCC unroll 8
-    for (int j = 0; j < kVecs; ++j) _mm512_mask_storeu_ps(scores + i + 16 * j, lanes(n - i - 16 * j), v[j]);
-  }));
+template <bool wide, class Sums>
+void pack_weights(std::byte* row, float* scores, int n, Sums& sums, const WeightsShown& shown) noexcept {
+  exponentials(scores, n, sums);
+  const __m512 by = _mm512_set1_ps(1.0f / sums.total());
   for (int i = 0; i < n; i += kNumbers, row += (wide ? kWide : kBytes).row_bytes(kNumbers)) {
     __m512 v[kVecs];
-#pragma GCC unroll 8
-    for (int j = 0; j < kVecs; ++j) {
-      const int at = i + 16 * j;
-      v[j] = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes(n - at), scores + at), by);
-      const __mmask16 counted = lanes(n_mass - at);
-      _mm512_mask_storeu_ps(mass + at, counted,
-                            _mm512_add_ps(_mm512_maskz_loadu_ps(counted, mass + at), v[j]));
-    }
+    over_lanes(n - i, [&](int j, __mmask16 lanes) {
+      v[j] = _mm512_mul_ps(_mm512_maskz_loadu_ps(lanes, scores + i + 16 * j), by);
+    });
+    if (shown.mass != nullptr)
+      over_lanes(shown.n_mass - i, [&](int j, __mmask16 lanes) {
+        float* to = shown.mass + i + 16 * j;
+        _mm512_mask_storeu_ps(to, lanes, _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, to), v[j]));
+      });
     put_numbers<wide>(row, v, n - i);
   }
 }
 
 template <bool wide>
-void pack_softmax(std::byte* row, float* scores, int n, float* mass, int n_mass) noexcept {
-  mass != nullptr ? pack_and_add<wide>(row, scores, n, mass, n_mass) : pack_at_once<wide>(row, scores, n);
+void pack_softmax(std::byte* row, float* scores, int n, const WeightsShown& shown) noexcept {
+  if (shown.evidence == nullptr) {
+    Sum sum;
+    pack_weights<wide>(row, scores, n, sum, shown);
+  } else {
+    SumOfClasses sums(shown.modality, n);
+    pack_weights<wide>(row, scores, n, sums, shown);
+    *shown.evidence = sums.evidence();
+  }
 }
 
 }  // namespace

@@ -154,6 +154,7 @@ Oracle oracle(const Fixture& f, int layer, const std::vector<float>& q, int n_ro
           for (int i = 0; i < hd; ++i)
             o.out[static_cast<std::size_t>(at + i)] += p[j] * slots[j].value[static_cast<std::size_t>(i)];
         }
+        if (!is_counted(static_cast<Modality>(query_class), row, n_rows)) continue;
         o.entropy[kv][query_class] += entropy;
         o.entropy_off[kv][query_class] += w.entropy_off(entropy);
         for (int c = 0; c < 2; ++c) {

@@ -100,10 +100,11 @@ void expect_obvious(Fixture& f, int layer, int n_rows, const std::vector<RowRang
           ASSERT_NEAR(out[static_cast<std::size_t>((row * n_heads + head) * hd + i)], want, tolerance)
               << "row " << row << ", head " << head;
         }
+        const Modality query_class = classes[static_cast<std::size_t>(row)];
+        const bool counted = is_counted(query_class, row, n_rows);
         for (std::size_t j = 0; j < p.size(); ++j) {
           mass[j] += p[j];
-          if (p[j] > 0)
-            entropy[static_cast<int>(classes[static_cast<std::size_t>(row)])] -= p[j] * std::log(p[j]);
+          if (counted && p[j] > 0) entropy[static_cast<int>(query_class)] -= p[j] * std::log(p[j]);
         }
       }
     if (!shows) continue;

@@ -155,7 +155,7 @@ void expect_weights_of_softmax(const PanelKernels& panels, const Kernels& scalar
     task.y = want;
     panels.multiply(task);
     std::vector<float> place = scores;
-    panels.pack_softmax(row.data(), place.data(), n, nullptr, 0);
+    panels.pack_softmax(row.data(), place.data(), n, {});
     task.y = got;
     panels.multiply(task);
     // In its place, and all weights but the last added up.
@@ -163,7 +163,7 @@ void expect_weights_of_softmax(const PanelKernels& panels, const Kernels& scalar
     place.resize(std::max(size, row.size() / sizeof(float) + 1));
     auto* packed = reinterpret_cast<std::byte*>(place.data());
     std::vector<float> mass(size, 1.0f);
-    panels.pack_softmax(packed, place.data(), n, mass.data(), n - 1);
+    panels.pack_softmax(packed, place.data(), n, {mass.data(), n - 1, nullptr, nullptr});
     task.rows = packed;
     task.y = in_place;
     panels.multiply(task);
@@ -182,6 +182,51 @@ void expect_weights_of_softmax(const PanelKernels& panels, const Kernels& scalar
       ASSERT_NEAR(in_place[c], want[c], allowed) << n;
     }
   }
+}
+
+// Evidence beside the weights: the same weights and mass, and what the general kernel shows of the scores that
+// are finite.
+void expect_evidence_of_softmax(const PanelKernels& panels, const Kernels& scalar) {
+  Numbers numbers(12);
+  for (const int n : {1, 2, 15, 17, 127, 128, 129, 640, 1027})
+    for (const int mostly : {0, 1, 2, 4}) {  // 0 and 4: one class is empty
+      const auto size = static_cast<std::size_t>(n);
+      std::vector<float> scores = numbers.floats(size, -12.0f, 12.0f), finite;
+      std::vector<std::uint8_t> modality(size), classes;
+      for (std::size_t i = 0; i < size; ++i) {
+        modality[i] = numbers.below(4) < mostly;
+        if (i + 1 < size && numbers.below(5) == 0) {
+          scores[i] = -INFINITY;
+          if (mostly == 0) modality[i] = 1;  // nothing of that class is to be seen
+          continue;
+        }
+        finite.push_back(scores[i]);
+        classes.push_back(modality[i]);
+      }
+      RowEvidence want, got, alone;
+      scalar.softmax_evidence(finite.data(), classes.data(), static_cast<int>(finite.size()), &want);
+      std::vector<std::byte> row(panels.form.row_bytes(n)), plain = row;
+      std::vector<float> mass(size), plain_mass(size), place = scores;
+      panels.pack_softmax(plain.data(), place.data(), n, {plain_mass.data(), n, nullptr, nullptr});
+      place = scores;
+      panels.pack_softmax(row.data(), place.data(), n, {mass.data(), n, &got, modality.data()});
+      place = scores;
+      panels.pack_softmax(row.data(), place.data(), n, {nullptr, 0, &alone, modality.data()});
+      for (std::size_t i = 0; i < size; ++i) ASSERT_NEAR(mass[i], plain_mass[i], 1e-6f) << i << " of " << n;
+      for (const RowEvidence& shown : {got, alone}) {
+        ASSERT_NEAR(shown.entropy, want.entropy, 2e-5f * (1 + want.entropy)) << n;
+        for (int c = 0; c < 2; ++c) {
+          ASSERT_NEAR(shown.mass[c], want.mass[c], 2e-5f) << n << " " << mostly;
+          ASSERT_NEAR(shown.class_entropy[c], want.class_entropy[c], 2e-5f * (1 + want.class_entropy[c]))
+              << n;
+        }
+      }
+    }
+}
+
+TEST_P(PanelTest, evidence_beside_packed_weights_is_that_of_the_row) {
+  if (k.wide.pack_softmax == nullptr) GTEST_SKIP() << "no kernels of its own";
+  for (const PanelKernels* panels : {&k.wide, &k.narrow}) expect_evidence_of_softmax(*panels, scalar);
 }
 
 TEST_P(PanelTest, packed_weights_are_those_of_softmax_within_a_step) {
