@@ -152,9 +152,10 @@ void panel_pack_row(benchmark::State& state, const PanelKernels& panels, int n_i
   rate.bytes(4.0 * n_in + static_cast<double>(row.size()));
 }
 
-// Scores to weights as a panel takes them: at once, or by the two kernels that do it elsewhere.
 enum class Shown { nothing, mass, mass_and_evidence };
 
+// Scores to weights as a panel takes them: at once, or by the kernels that do it elsewhere. Each time they are put
+// in place first.
 void panel_pack_softmax(benchmark::State& state, const Kernels& k, const PanelKernels& panels, bool at_once,
                         Shown what, int n) {
   const auto scores = numbers(static_cast<std::size_t>(n));

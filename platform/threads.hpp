@@ -10,6 +10,7 @@ namespace shrike {
 // parallel_for(n, fn) runs fn(task, thread) once for each task in [0, n) and returns when all are done.
 // Tasks are handed out in order to whoever is free, so a result may depend on `task` but never on
 // `thread`, which is only good for choosing scratch memory: that is what keeps results equal for any count.
+// Tasks may wait for each other where there are no more of them than threads: all those run side by side.
 // Neither allocates, throws nor logs. One caller at a time; not from inside a task.
 class Threads {
  public:

@@ -279,18 +279,17 @@ void Attention::add_bias(const Pool& pool, const BlockRef& ref, int n, int n_row
 void Attention::weigh(const Kernels& kernels, const Memory& memory, const Panel& panel, int thread,
                       const Modality* query_class, const PanelShown& shown) noexcept {
   for (int row = 0; row < panel.n_rows; ++row) {
-    const int begin = panel.begin[row], visible = panel.end[row] - begin, chunk_row = panel.first_row + row;
-    const bool counted =
-        shown.rows != nullptr && is_counted(query_class[chunk_row], chunk_row, panel.n_chunk);
+    const int begin = panel.begin[row], visible = panel.end[row] - begin;
+    RowSums* sums = sums_of(panel, row, query_class, shown);
     for (int g = 0; g < group_; ++g) {
       float* all = scores_of(thread) + static_cast<std::ptrdiff_t>(row * group_ + g) * stride_;
       float* p = all + begin;
       const float constant = constant_of(memory);
       const float top = constant > 0 ? *std::max_element(p, p + visible) : 0.0f;
-      if (counted) {
+      if (sums != nullptr) {
         RowEvidence seen;
         kernels.softmax_evidence(p, modality_of(panel.kv_head) + begin, visible, &seen);
-        add_up(shown.rows[static_cast<int>(query_class[chunk_row])], seen);
+        add_up(*sums, seen);
       } else {
         kernels.softmax(p, visible);
       }
@@ -303,6 +302,15 @@ void Attention::weigh(const Kernels& kernels, const Memory& memory, const Panel&
   if (shown.mass != nullptr)
     kernels.column_mass(shown.mass, scores_of(thread), stride_, panel.n_rows * group_,
                         std::min(panel.n_columns, panel.n_slots));
+}
+
+// Where a row's entropies are added; null: it is not counted.
+RowSums* Attention::sums_of(const Panel& panel, int row, const Modality* query_class,
+                            const PanelShown& shown) noexcept {
+  if (shown.rows == nullptr) return nullptr;
+  const int chunk_row = panel.first_row + row;
+  const Modality of = query_class[chunk_row];
+  return is_counted(of, chunk_row, panel.n_chunk) ? &shown.rows[static_cast<int>(of)] : nullptr;
 }
 
 void Attention::add_up(RowSums& sums, const RowEvidence& seen) noexcept {

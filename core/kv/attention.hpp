@@ -119,6 +119,8 @@ class Attention {
                        int stride) noexcept;
   void weigh(const Kernels& kernels, const Memory& memory, const Panel& panel, int thread,
              const Modality* query_class, const PanelShown& shown) noexcept;
+  static RowSums* sums_of(const Panel& panel, int row, const Modality* query_class,
+                          const PanelShown& shown) noexcept;
   static void add_up(RowSums& sums, const RowEvidence& seen) noexcept;
   void look_at(const Kernels& kernels, const Panel& panel, int row, int thread, const Modality* query_class,
                const PanelShown& shown) noexcept;

@@ -158,11 +158,9 @@ void Attention::pack_softmax(const Kernels& kernels, const Panel& panel, int thr
   if (shown.mass != nullptr) weights.mass = shown.mass + first;
   if (shown.rows != nullptr) weights.modality = modality_of(panel.kv_head) + first;
   for (int row = 0; row < panel.n_rows; ++row) {
-    const int chunk_row = panel.first_row + row;
-    const bool counted =
-        shown.rows != nullptr && is_counted(query_class[chunk_row], chunk_row, panel.n_chunk);
+    RowSums* sums = sums_of(panel, row, query_class, shown);
     RowEvidence seen;
-    weights.evidence = counted ? &seen : nullptr;
+    weights.evidence = sums != nullptr ? &seen : nullptr;
     for (int g = 0; g < group_; ++g) {
       const int at = row * group_ + g;
       float* all = scores_of(thread) + static_cast<std::ptrdiff_t>(at) * stride_;
@@ -170,7 +168,7 @@ void Attention::pack_softmax(const Kernels& kernels, const Panel& panel, int thr
       std::fill(all + panel.end[row], all + panel.n_columns, -INFINITY);
       panels_in(kernels).pack_softmax(weights_row(kernels, panel, at, thread), all + first, n_columns,
                                       weights);
-      if (counted) add_up(shown.rows[static_cast<int>(query_class[chunk_row])], seen);
+      if (sums != nullptr) add_up(*sums, seen);
     }
   }
 }

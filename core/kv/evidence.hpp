@@ -15,9 +15,9 @@ struct RowSums {
   int n_class_rows[2] = {0, 0};     // rows that saw any key of the class
 };
 
-// All text rows, and image rows so far apart that about sixteen of the chunk are left: with as many times the heads
-// that is enough to tell a layer's entropy, and a fraction of the time. An odd distance, so that it does not meet
-// the same columns of a picture's grid again and again.
+// All text rows; of a chunk of 32 rows or more, which may be 128, image rows at a distance that leaves at most 11
+// to 21: with as many times the heads that is enough to tell a layer's entropy, and a fraction of the time. The
+// distance is odd, so that all columns of a grid that is 8 or 16 wide are met.
 constexpr bool is_counted(Modality query_class, int chunk_row, int n_rows) noexcept {
   return query_class == Modality::text || chunk_row % (n_rows / 16 | 1) == 0;
 }

@@ -50,7 +50,7 @@ void softmax_evidence(float* row, const std::uint8_t* modality, int n, RowEviden
     const float d = row[i] - largest;
     const float e = row[i] = std::exp(d);
     z[modality[i]] += e;
-    u[modality[i]] += e > 0 ? e * d : 0;
+    u[modality[i]] += e > 0 ? e * d : 0;  // d may be infinite
   }
   *evidence = evidence_of(z, u);
   for (int i = 0; i < n; ++i) row[i] /= static_cast<float>(z[0] + z[1]);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "tests/core/kv_fixture.hpp"
 #include "tests/support/isas.hpp"
@@ -234,6 +235,29 @@ TEST_P(KvAttention, equals_the_obvious_version_over_codecs_blocks_evictions_and_
 }
 
 // What the last `window` rows of a prompt in two chunks leave in the slots' marks.
+TEST(KvEvidence, counts_all_text_and_some_of_many_image_rows) {
+  for (int n_rows = 1; n_rows <= 128; ++n_rows) {
+    int n_text = 0, n_image = 0;
+    for (int row = 0; row < n_rows; ++row) {
+      n_text += is_counted(Modality::text, row, n_rows);
+      n_image += is_counted(Modality::image, row, n_rows);
+    }
+    EXPECT_EQ(n_text, n_rows);
+    if (n_rows < 32) {
+      EXPECT_EQ(n_image, n_rows);
+    } else {
+      EXPECT_GE(n_image, 11) << n_rows;
+      EXPECT_LE(n_image, 21) << n_rows;
+    }
+  }
+  for (const int begin : {0, 6}) {  // a picture of 8 x 8 behind so many words
+    std::set<int> columns;
+    for (int row = begin; row < begin + 64; ++row)
+      if (is_counted(Modality::image, row, begin + 64)) columns.insert((row - begin) % 8);
+    EXPECT_EQ(columns.size(), 8u);
+  }
+}
+
 TEST_P(KvAttention, windows_votes_and_the_last_row_equal_the_obvious_version) {
   for (const int window : {1, 5, 20, 29}) {
     Memory::Shape shape = shape_of(32);

@@ -108,6 +108,21 @@ TEST(ThreadsTest, many_tiny_calls_end) {
   }
 }
 
+TEST(ThreadsTest, as_many_tasks_as_threads_may_wait_for_each_other) {
+  for (const int count : {2, 3, 8}) {
+    Threads threads(count);
+    for (int call = 0; call < 200; ++call) {
+      if (call % 20 == 0) sleep_ns(200'000);  // the crew is asleep
+      std::atomic<int> n_there{0};
+      threads.parallel_for(count, [&](int, int) {
+        ++n_there;
+        while (n_there < count) std::this_thread::yield();
+      });
+      EXPECT_EQ(n_there.load(), count);
+    }
+  }
+}
+
 // A crew ends wherever its workers are: being born, at work, awake, or just about to sleep.
 TEST(ThreadsTest, crews_end_at_any_time) {
   std::atomic<int> n{0};
